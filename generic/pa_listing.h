@@ -1,0 +1,54 @@
+#ifndef PA_LISTING_H
+#define PA_LISTING_H
+
+/*
+ * The answer to LIST as the client reads it: entries in the manager's order.
+ *
+ * Strings lie in buffers of the listing and carry their sizes; they are not
+ * NUL-terminated. They are valid UTF-8 and may hold control characters.
+ */
+
+#include "pa_buf.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pa_listing_entry {
+    const char *name; /* the application, as listed */
+    const char *user;
+    uint32_t name_size; /* bytes */
+    uint32_t user_size; /* bytes */
+    uint16_t port;
+};
+
+struct pa_listing {
+    struct pa_listing_entry *entries; /* owned */
+    size_t count;
+    size_t capacity;    /* entries allocated */
+    struct pa_buf text; /* what the strings point into: name, user, name, user... */
+};
+
+#define PA_LISTING_NULL                                                                        \
+    {                                                                                          \
+        .entries = NULL                                                                        \
+    }
+
+/* Frees what the listing owns and leaves it empty. */
+void pa_listing_deinit(struct pa_listing *listing);
+
+/*
+ * Appends an entry whose strings are the last `name_size` + `user_size` bytes
+ * of listing->text. The entries' pointers are set by pa_listing_seal(): the
+ * text may still move. 0, or -ENOMEM with the entries unchanged.
+ */
+int pa_listing_add(struct pa_listing *listing, uint16_t port, size_t name_size,
+                   size_t user_size);
+
+/* Sets the pointers of all entries. Nothing may be added after it. */
+void pa_listing_seal(struct pa_listing *listing);
+
+/* The first entry of that name and user, or NULL. `user` NULL: of any user. */
+const struct pa_listing_entry *pa_listing_find(const struct pa_listing *listing,
+                                               const char *name, const char *user);
+
+#endif
