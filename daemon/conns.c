@@ -1,0 +1,217 @@
+/*
+ * All the clients' connections.
+ *
+ * The happy path: a newcomer stands in the `quiet` line; each time it is heard
+ * it goes to the end of it, or of the `holding` line once it has a port.
+ *
+ * What can go wrong, and what is done:
+ * - There are connections_max already: the ending ones go first, then of those
+ *   without a port the one quiet longest. If all hold ports the newcomer is
+ *   told so; beyond CONNS_TURNED_AWAY_MAX such newcomers are closed unheard.
+ * - A client never takes its last answer: ending_timer closes the connection.
+ * - Many clients have come and gone: malloc keeps their memory, so it is given
+ *   back to the system once things are quiet (trim_timer).
+ */
+
+#include "conns.h"
+
+#include "conn.h"
+#include "probe.h"
+
+#include <assert.h>
+#include <malloc.h>
+#include <string.h>
+
+enum {
+    TRIM_AFTER = 256, /* closed connections, about 256 KiB */
+    TRIM_DELAY_MS = 300,
+};
+
+uint64_t conns_now_ms(const struct conns *conns)
+{
+    return uv_now(conns->loop);
+}
+
+/* ------------------------------------------------------------- runnable -- */
+
+/* Gives every connection that is runnable by now one turn. */
+static void on_run(uv_idle_t *runner)
+{
+    struct conns *conns = runner->data;
+    for (size_t turns = conns->runnable_count; turns > 0; --turns) {
+        struct conn *conn = TAILQ_FIRST(&conns->runnable);
+        if (!conn)
+            break;
+        conns_make_idle(conns, conn);
+        conn_turn(conn);
+    }
+    if (conns->runnable_count == 0)
+        uv_idle_stop(runner);
+}
+
+void conns_make_runnable(struct conns *conns, struct conn *conn)
+{
+    if (conn->runnable)
+        return;
+    conn->runnable = true;
+    conns->runnable_count += 1;
+    TAILQ_INSERT_TAIL(&conns->runnable, conn, run_link);
+    uv_idle_start(&conns->runner, on_run);
+}
+
+void conns_make_idle(struct conns *conns, struct conn *conn)
+{
+    if (!conn->runnable)
+        return;
+    conn->runnable = false;
+    conns->runnable_count -= 1;
+    TAILQ_REMOVE(&conns->runnable, conn, run_link);
+}
+
+/* --------------------------------------------------------------- ending -- */
+
+static void on_ending_timer(uv_timer_t *timer)
+{
+    struct conns *conns = timer->data;
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(&conns->ending)) && conn->ending_until_ms <= conns_now_ms(conns))
+        conn_close(conn);
+    if (conn)
+        uv_timer_start(timer, on_ending_timer, conn->ending_until_ms - conns_now_ms(conns), 0);
+}
+
+void conns_expect_end(struct conns *conns, struct conn *conn)
+{
+    uv_timer_t *timer = &conns->ending_timer;
+    if (!uv_is_active((uv_handle_t *)timer))
+        uv_timer_start(timer, on_ending_timer, conn->ending_until_ms - conns_now_ms(conns), 0);
+}
+
+static void on_trim(uv_timer_t *timer)
+{
+    struct conns *conns = timer->data;
+    conns->closed_since_trim = 0;
+    malloc_trim(0);
+}
+
+void conns_forget(struct conns *conns)
+{
+    conns->alive_count -= 1;
+    conns->closed_since_trim += 1;
+    if (conns->closed_since_trim < TRIM_AFTER ||
+        uv_is_closing((uv_handle_t *)&conns->trim_timer))
+        return;
+    if (!uv_is_active((uv_handle_t *)&conns->trim_timer))
+        uv_timer_start(&conns->trim_timer, on_trim, TRIM_DELAY_MS, 0);
+}
+
+/* ------------------------------------------------------------ accepting -- */
+
+/* Makes room for a newcomer where there is none. */
+static void evict_one(struct conns *conns)
+{
+    if (conns->open_count < conns->config.connections_max)
+        return;
+    struct conn *conn = TAILQ_FIRST(&conns->ending);
+    if (!conn) {
+        conn = TAILQ_FIRST(&conns->quiet);
+        if (conn)
+            journal_evicted(&conns->journal, conns_now_ms(conns), conn->peer.host);
+    }
+    if (conn)
+        conn_close(conn);
+}
+
+/* All places are taken by owners of ports: says so, as far as that can be afforded. */
+static void turn_away(struct conns *conns, struct conn *conn)
+{
+    struct pa_buf *reply = &conns->reply;
+    journal_turned_away(&conns->journal, conns_now_ms(conns), conn->peer.host);
+    reply->size = 0;
+    if (conns->open_count > conns->config.connections_max + CONNS_TURNED_AWAY_MAX ||
+        pa_wire_append_fail(reply, pa_error_text(PA_E_TOO_MANY_CONNECTIONS)) < 0 ||
+        conn_send(conn, reply, NULL) < 0)
+        conn_close(conn);
+    else
+        conn_end(conn);
+}
+
+int conns_accept(struct conns *conns, uv_stream_t *listener)
+{
+    struct conn *conn;
+    evict_one(conns);
+    int r = conn_accept(&conn, conns, listener);
+    if (r < 0)
+        return r;
+    if (conns->open_count > conns->config.connections_max) {
+        turn_away(conns, conn);
+        return 0;
+    }
+    journal_accepted(&conns->journal, conn->peer.host);
+    conn_start(conn);
+    return 0;
+}
+
+/* ------------------------------------------------------------ the whole -- */
+
+static int probe(void *context, uint16_t port)
+{
+    struct conns *conns = context;
+    int state = probe_port(port);
+    journal_probed(&conns->journal, conns_now_ms(conns), port, state);
+    return state;
+}
+
+static void init_handles(struct conns *conns)
+{
+    uv_idle_init(conns->loop, &conns->runner);
+    uv_timer_init(conns->loop, &conns->ending_timer);
+    uv_timer_init(conns->loop, &conns->trim_timer);
+    conns->runner.data = conns;
+    conns->ending_timer.data = conns;
+    conns->trim_timer.data = conns;
+}
+
+void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config)
+{
+    memset(conns, 0, sizeof *conns);
+    conns->config = *config;
+    conns->loop = loop;
+    conns->world = (struct session_world){
+        .table = config->table,
+        .prober = {.probe = probe, .context = conns},
+    };
+    journal_init(&conns->journal, config->log);
+    TAILQ_INIT(&conns->quiet);
+    TAILQ_INIT(&conns->holding);
+    TAILQ_INIT(&conns->ending);
+    TAILQ_INIT(&conns->runnable);
+    init_handles(conns);
+}
+
+static void close_line(struct conn_line *line)
+{
+    struct conn *conn;
+    while ((conn = TAILQ_FIRST(line)))
+        conn_close(conn);
+}
+
+void conns_stop(struct conns *conns)
+{
+    close_line(&conns->ending);
+    close_line(&conns->quiet);
+    close_line(&conns->holding);
+    uv_close((uv_handle_t *)&conns->ending_timer, NULL);
+    uv_close((uv_handle_t *)&conns->trim_timer, NULL);
+}
+
+void conns_close_runner(struct conns *conns)
+{
+    uv_close((uv_handle_t *)&conns->runner, NULL);
+}
+
+void conns_deinit(struct conns *conns)
+{
+    assert(conns->alive_count == 0);
+    pa_buf_deinit(&conns->reply);
+}

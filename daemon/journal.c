@@ -1,0 +1,127 @@
+/* What happens to clients and ports, as lines of the log. */
+
+#include "journal.h"
+
+#include "pa_failure.h"
+
+#include <string.h>
+
+void journal_init(struct journal *journal, struct log *log)
+{
+    memset(journal, 0, sizeof *journal);
+    journal->log = log;
+}
+
+void journal_accepted(struct journal *journal, const char *host)
+{
+    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Connection accepted from %s", host);
+}
+
+void journal_released(struct journal *journal, const struct table_entry *entry)
+{
+    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Port %u was released by %s run by %s",
+              (unsigned)entry->port, entry->name, entry->user);
+}
+
+/* ---------------------------------------------------------------- steps -- */
+
+static void allocated(struct journal *journal, const struct table_entry *entry)
+{
+    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Port %u was allocated to %s run by %s",
+              (unsigned)entry->port, entry->name, entry->user);
+}
+
+static const char *or_nothing(const char *name)
+{
+    return name ? name : "";
+}
+
+static void refused(struct journal *journal, uint64_t now_ms, const char *host,
+                    const struct session_step *step)
+{
+    struct pa_failure reason;
+    if (step->error == PA_E_NOT_LOCAL)
+        pa_failure_set(&reason, step->error, host, host);
+    else
+        pa_failure_set(&reason, step->error);
+    log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
+                "Unable to allocate a port for %s run by %s because: %s",
+                or_nothing(step->request.name), or_nothing(step->request.user), reason.text);
+}
+
+static void illegal(struct journal *journal, uint64_t now_ms, const char *host,
+                    const struct session_step *step)
+{
+    const char *text = step->error == PA_E_LINE_TOO_LONG ? "the line is too long"
+                                                         : or_nothing(step->request.text);
+    log_limited(journal->log, &journal->illegal, now_ms, LOG_LEVEL_WARNING, NULL,
+                "%s issued an illegal request: %s", host, text);
+}
+
+void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
+                  const struct session_step *step)
+{
+    switch (step->event) {
+    case SESSION_LISTED:
+        break;
+    case SESSION_ALLOCATED:
+        allocated(journal, step->entry);
+        break;
+    case SESSION_REFUSED:
+        refused(journal, now_ms, host, step);
+        break;
+    case SESSION_ILLEGAL:
+        illegal(journal, now_ms, host, step);
+        break;
+    }
+}
+
+/* --------------------------------------------------------------- probes -- */
+
+void journal_probed(struct journal *journal, uint64_t now_ms, uint16_t port, int state)
+{
+    uint8_t *byte = &journal->ports_in_use[port / 8];
+    uint8_t bit = (uint8_t)(1u << port % 8);
+    if (state < 0) {
+        log_limited(journal->log, &journal->trouble, now_ms, LOG_LEVEL_ERROR, NULL,
+                    "Cannot probe port %u: %s", (unsigned)port, strerror(-state));
+    } else if (state != TABLE_PORT_IN_USE) {
+        *byte = (uint8_t)(*byte & ~bit);
+    } else if (!(*byte & bit)) {
+        *byte = (uint8_t)(*byte | bit);
+        log_write(journal->log, LOG_LEVEL_WARNING, NULL,
+                  "Port %u is in use by a program that did not ask for it; it is passed over",
+                  (unsigned)port);
+    }
+}
+
+/* ---------------------------------------------------------- connections -- */
+
+void journal_evicted(struct journal *journal, uint64_t now_ms, const char *host)
+{
+    log_limited(journal->log, &journal->crowded, now_ms, LOG_LEVEL_WARNING, NULL,
+                "Connection from %s closed: there are too many, and of those without a port "
+                "it was quiet longest",
+                host);
+}
+
+void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host)
+{
+    log_limited(journal->log, &journal->crowded, now_ms, LOG_LEVEL_WARNING, NULL,
+                "Connection from %s refused: there are too many, and all hold ports", host);
+}
+
+void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
+                    size_t unsent_bytes)
+{
+    log_limited(journal->log, &journal->unread, now_ms, LOG_LEVEL_WARNING, NULL,
+                "%s does not read its answers: %zu bytes wait, and so do its further requests",
+                host, unsent_bytes);
+}
+
+void journal_trouble(struct journal *journal, uint64_t now_ms, const char *what,
+                     const char *why)
+{
+    log_limited(journal->log, &journal->trouble, now_ms, LOG_LEVEL_ERROR, NULL, "Cannot %s: %s",
+                what, why);
+}

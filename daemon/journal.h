@@ -1,0 +1,49 @@
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+/*
+ * What happens to clients and ports, as lines of the log.
+ *
+ * What a client can provoke at will is limited, each kind for itself, so that
+ * nobody can fill the disk or hide one kind of line behind another.
+ */
+
+#include "log.h"
+#include "session.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct journal {
+    struct log *log;
+    struct log_limit refused;                   /* no port for a request */
+    struct log_limit illegal;                   /* no request at all */
+    struct log_limit crowded;                   /* evicted or turned away */
+    struct log_limit unread;                    /* a client that does not read */
+    struct log_limit trouble;                   /* the kernel did not do what was asked of it */
+    uint8_t ports_in_use[(UINT16_MAX + 1) / 8]; /* those whose strangers were told of */
+};
+
+/* An empty journal that writes to `log`. */
+void journal_init(struct journal *journal, struct log *log);
+
+void journal_accepted(struct journal *journal, const char *host);
+void journal_released(struct journal *journal, const struct table_entry *entry);
+
+/* What a step of the session with `host` did. */
+void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
+                  const struct session_step *step);
+
+/* What a probe of `port` found; of a stranger's port once, until the stranger is gone. */
+void journal_probed(struct journal *journal, uint64_t now_ms, uint16_t port, int state);
+
+void journal_evicted(struct journal *journal, uint64_t now_ms, const char *host);
+void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host);
+void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
+                    size_t unsent_bytes);
+
+/* The call `what` failed; `why` is the system's text. */
+void journal_trouble(struct journal *journal, uint64_t now_ms, const char *what,
+                     const char *why);
+
+#endif

@@ -1,0 +1,293 @@
+/*
+ * DaqPortManager: the command line, the files, the parts wired together.
+ */
+
+#include "files.h"
+#include "log.h"
+#include "options.h"
+#include "server.h"
+#include "siphash.h"
+#include "table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    EXIT_REFUSED = 1,
+    EXIT_USAGE = 100,
+    STATE_FILE_MODE = 0644,
+};
+
+/* One of the manager's files: where it is, and what was written to it. */
+struct state_file {
+    char path[PATH_MAX]; /* "": not kept */
+    char text[32];
+    size_t size;
+};
+
+struct program {
+    struct options options;
+    struct table *table;
+    struct server server;
+    struct state_file port_file;
+    struct state_file pid_file;
+    char usage_path[PATH_MAX];
+    char log_path[PATH_MAX];
+    int ready_fd; /* tells the waiting parent that all is well; -1 in the foreground */
+};
+
+static struct program program = {.options = OPTIONS_NULL, .ready_fd = -1};
+static struct log program_log = LOG_NULL;
+
+/* Says on standard error and in the log why the manager does not start. */
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "DaqPortManager: %s: %s\n", what, why);
+    log_write(&program_log, LOG_LEVEL_ERROR, NULL, "%s: %s", what, why);
+    log_flush(&program_log);
+    return -1;
+}
+
+/* ---------------------------------------------------------------- files -- */
+
+/* An explicit path, made absolute since a detached manager leaves its directory. */
+static int take_path(const char *given, char path[PATH_MAX])
+{
+    char here[PATH_MAX] = "";
+    if (*given != '/' && !getcwd(here, sizeof here))
+        return fail(given, strerror(errno));
+    int size = snprintf(path, PATH_MAX, "%s%s%s", here, *here ? "/" : "", given);
+    return size < PATH_MAX ? 0 : fail(given, strerror(ENAMETOOLONG));
+}
+
+/* Chooses where a file goes; a default place may fall back, which the log is told later. */
+static int choose_path(const char *given, enum files_kind kind, char path[PATH_MAX])
+{
+    char why[PATH_MAX + 256];
+    if (given)
+        return take_path(given, path);
+    if (files_default(kind, "", path, why, sizeof why) != 0)
+        log_write(&program_log, LOG_LEVEL_WARNING, NULL, "%s; %s%s", why,
+                  *path ? "using " : "this file is not kept", path);
+    return 0;
+}
+
+static int open_log(void)
+{
+    const char *given = program.options.log_path;
+    if (given && strcmp(given, "-") == 0) {
+        if (program.options.daemonize)
+            return fail("-log -", "a detached manager has no standard error");
+        snprintf(program.log_path, sizeof program.log_path, "-");
+    } else if (choose_path(given, FILES_LOG, program.log_path) < 0) {
+        return -1;
+    }
+    /* Without any place for a file the log goes where an operator may see it. */
+    if (!*program.log_path)
+        snprintf(program.log_path, sizeof program.log_path, "-");
+    int r = log_open(&program_log, program.log_path);
+    return r == 0 ? 0 : fail(program.log_path, log_error_text(r));
+}
+
+static int write_state(struct state_file *file, int number)
+{
+    char error[PATH_MAX + 256];
+    if (!*file->path)
+        return 0;
+    file->size = (size_t)snprintf(file->text, sizeof file->text, "%d\n", number);
+    if (files_replace(file->path, file->text, file->size, STATE_FILE_MODE, error,
+                      sizeof error) == 0)
+        return 0;
+    file->size = 0;
+    return fail("cannot write", error);
+}
+
+static void remove_state(const struct state_file *file)
+{
+    if (file->size > 0)
+        files_remove_if(file->path, file->text, file->size);
+}
+
+static int choose_files(void)
+{
+    const struct options *options = &program.options;
+    if (choose_path(options->port_path, FILES_PORT, program.port_file.path) < 0 ||
+        choose_path(options->pid_path, FILES_PID, program.pid_file.path) < 0 ||
+        choose_path(options->usage_path, FILES_USAGE, program.usage_path) < 0)
+        return -1;
+    /* Tried once here, so that a place that cannot be written is an error now. */
+    char error[PATH_MAX + 256];
+    if (options->usage_path &&
+        files_replace(program.usage_path, "", 0, STATE_FILE_MODE, error, sizeof error) != 0)
+        return fail("cannot write", error);
+    return 0;
+}
+
+/* ------------------------------------------------------------- detaching -- */
+
+/* In the parent: waits for the child's word and exits with what it says. */
+static void wait_for_child(int fd)
+{
+    char word;
+    ssize_t size;
+    do
+        size = read(fd, &word, 1);
+    while (size < 0 && errno == EINTR);
+    _exit(size == 1 ? EXIT_SUCCESS : EXIT_REFUSED);
+}
+
+/* Goes on in a child in a session of its own; the parent exits when that serves. */
+static int detach(void)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fail("cannot detach", strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0)
+        return fail("cannot detach", strerror(errno));
+    if (pid > 0) {
+        close(ends[1]);
+        wait_for_child(ends[0]);
+    }
+    close(ends[0]);
+    setsid();
+    program.ready_fd = ends[1];
+    return 0;
+}
+
+/* All is well: leaves the terminal and the directory, and lets the parent go. */
+static int tell_ready(void)
+{
+    if (program.ready_fd < 0)
+        return 0;
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null_fd < 0 || chdir("/") < 0)
+        return fail("cannot detach", strerror(errno));
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+        dup2(null_fd, fd);
+    if (null_fd > STDERR_FILENO)
+        close(null_fd);
+    /* Should the parent be gone, there is nobody to tell. */
+    ssize_t told = write(program.ready_fd, "", 1);
+    (void)told;
+    close(program.ready_fd);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- start -- */
+
+static int make_table(void)
+{
+    const struct options *options = &program.options;
+    struct siphash_key key;
+    if (getentropy(&key, sizeof key) < 0)
+        return fail("cannot get random numbers", strerror(errno));
+    struct table_range *ranges = calloc(options->ranges_count, sizeof *ranges);
+    if (!ranges)
+        return fail("cannot make the table of ports", strerror(ENOMEM));
+    for (size_t i = 0; i < options->ranges_count; ++i)
+        ranges[i] = (struct table_range){options->ranges[i].low, options->ranges[i].high};
+    int r =
+        table_new(&program.table, ranges, options->ranges_count, options->quarantine_ms, &key);
+    free(ranges);
+    return r == 0 ? 0 : fail("cannot make the table of ports", strerror(-r));
+}
+
+static int start_server(void)
+{
+    const struct options *options = &program.options;
+    size_t connections_max = server_connections_max(options->connections_max);
+    struct server_config config = {
+        .address = options->address,
+        .port = options->listen_port,
+        .keepalive_s = options->keepalive_s,
+        .line_max_bytes = options->line_max_bytes,
+        .unsent_max_bytes = options->unsent_max_bytes,
+        .connections_max = connections_max,
+        .usage_path = *program.usage_path ? program.usage_path : NULL,
+        .table = program.table,
+        .log = &program_log,
+    };
+    if (connections_max < options->connections_max)
+        log_write(&program_log, LOG_LEVEL_WARNING, NULL,
+                  "Only %zu of %u connections fit the limit on open files", connections_max,
+                  options->connections_max);
+    int r = server_start(&program.server, &config);
+    if (r == 0)
+        return 0;
+    char what[128];
+    snprintf(what, sizeof what, "cannot listen on %s port %d",
+             options->address ? options->address : "any address", options->listen_port);
+    return fail(what, uv_strerror(r));
+}
+
+static int announce(void)
+{
+    const struct options *options = &program.options;
+    size_t count = table_capacity(program.table);
+    log_write(&program_log, LOG_LEVEL_INFO, NULL,
+              "DaqPortManager " PACKAGE_VERSION " listens on port %d and manages %zu ports",
+              program.server.port, count);
+    log_flush(&program_log);
+    if (write_state(&program.port_file, program.server.port) < 0 ||
+        write_state(&program.pid_file, (int)getpid()) < 0)
+        return -1;
+    if (!options->daemonize)
+        fprintf(stderr, "DaqPortManager: port %d, %zu ports from %u, log %s\n",
+                program.server.port, count, (unsigned)options->ranges[0].low,
+                strcmp(program.log_path, "-") == 0 ? "here" : program.log_path);
+    return tell_ready();
+}
+
+/* Serves until told to stop. 0, or -1 when it could not start. */
+static int serve(void)
+{
+    if (program.options.daemonize && detach() < 0)
+        return -1;
+    if (open_log() < 0 || make_table() < 0)
+        return -1;
+    int r = choose_files();
+    if (r == 0)
+        r = start_server();
+    if (r == 0) {
+        r = announce();
+        if (r < 0)
+            raise(SIGTERM); /* stops in the order of any other stop */
+        server_run(&program.server);
+        remove_state(&program.pid_file);
+        remove_state(&program.port_file);
+        log_write(&program_log, LOG_LEVEL_INFO, NULL, "Stopped");
+    }
+    program.table = table_free(program.table);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    char error[512];
+    int r = options_parse(&program.options, argc, argv, error, sizeof error);
+    if (r != 0) {
+        fprintf(stderr, "DaqPortManager: %s (-help lists the switches)\n",
+                r < 0 ? strerror(-r) : error);
+        return EXIT_USAGE;
+    }
+    if (program.options.help) {
+        options_usage(stdout);
+    } else if (program.options.version) {
+        puts("DaqPortManager " PACKAGE_VERSION);
+    } else {
+        signal(SIGPIPE, SIG_IGN);
+        signal(SIGXFSZ, SIG_IGN);
+        r = serve();
+    }
+    options_deinit(&program.options);
+    log_deinit(&program_log);
+    return r == 0 ? EXIT_SUCCESS : EXIT_REFUSED;
+}

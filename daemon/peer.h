@@ -1,0 +1,25 @@
+#ifndef PEER_H
+#define PEER_H
+
+/*
+ * Who is at the other end of a TCP connection, as far as addresses tell.
+ */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct peer {
+    char host[INET6_ADDRSTRLEN]; /* the address as text; IPv4 in its own form */
+    bool local;                  /* on this host */
+};
+
+/*
+ * Tells a peer from its address and the address it connected to. It is local
+ * when it comes from a loopback address, or from the very address it connected
+ * to. False when either address is neither IPv4 nor IPv6.
+ */
+bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
+                   const struct sockaddr_storage *here);
+
+#endif

@@ -1,0 +1,64 @@
+#ifndef SERVER_H
+#define SERVER_H
+
+/*
+ * The daemon's event loop: the listener, the signals, the usage file, and the
+ * graceful stop.
+ */
+
+#include "conns.h"
+#include "log.h"
+#include "table.h"
+#include "usage.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+struct server_config {
+    const char *address; /* IPv4 or IPv6 text; NULL: all addresses of both */
+    int port;            /* 0: any that is free */
+    unsigned keepalive_s;
+    size_t line_max_bytes;
+    size_t unsent_max_bytes;
+    size_t connections_max;
+    const char *usage_path; /* NULL: none */
+    struct table *table;
+    struct log *log;
+};
+
+struct server {
+    struct server_config config;
+    uv_loop_t loop;
+    uv_tcp_t listener;
+    uv_signal_t term_signal;
+    uv_signal_t int_signal;
+    uv_signal_t hup_signal;
+    uv_prepare_t log_flusher;
+    uv_timer_t log_timer;
+    uint64_t log_flushed_ms;
+    uv_timer_t usage_timer;
+    uv_timer_t accept_timer;
+    uv_work_t usage_work;
+    struct usage usage;
+    struct conns conns;
+    int port; /* listening on it */
+    bool stopping;
+};
+
+/*
+ * Binds and listens. 0 with server->port set; a negative libuv error, after
+ * which the server holds nothing.
+ */
+int server_start(struct server *server, const struct server_config *config);
+
+/*
+ * Serves until SIGTERM or SIGINT, then closes every connection, writes the
+ * usage file for the last time and frees everything.
+ */
+void server_run(struct server *server);
+
+/* The largest number of connections that the limit on descriptors allows, at most `wanted`. */
+size_t server_connections_max(size_t wanted);
+
+#endif

@@ -1,0 +1,126 @@
+#ifndef TABLE_H
+#define TABLE_H
+
+/*
+ * Who owns which port: the connection-owned table.
+ *
+ * The table manages a block of ports. An allocation belongs to an owner, which
+ * is embedded in whatever stands for a connection, and lives until it is
+ * released. Allocation, release and find take a time that does not grow with
+ * the number of ports held. No descriptor, no clock: the caller gives the time
+ * and the means to probe a port.
+ *
+ * Which port is next: those never used go out highest first; one that was
+ * freed rests for quarantine_ms and then stands at the end of the line. A port
+ * that the probe finds in use by a stranger is passed over and looked at again
+ * later. When nothing else is left, ports that still rest and ports on which
+ * old connections linger (TIME_WAIT) go out too. With quarantine_ms 0 the port
+ * freed last is the next one, as in the original manager.
+ */
+
+#include "roster.h"
+#include "siphash.h"
+
+#include "pa_buf.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    TABLE_E_NO_FREE_PORTS = 1,
+};
+
+/* What a probe finds. */
+enum table_port_state {
+    TABLE_PORT_FREE,      /* anyone can bind it */
+    TABLE_PORT_LINGERING, /* only old connections are in the way */
+    TABLE_PORT_IN_USE,    /* a socket has it */
+};
+
+/* How the table looks at a port. Returns a state, or a negative errno when it cannot tell. */
+struct table_prober {
+    int (*probe)(void *context, uint16_t port);
+    void *context;
+};
+
+struct table_range {
+    uint16_t low;
+    uint16_t high; /* inclusive, at least `low` */
+};
+
+struct table_owner;
+struct table_group;
+
+/* An allocation. All members are the table's to change. */
+struct table_entry {
+    const char *name; /* as listed: the application, perhaps with a suffix */
+    const char *user;
+    uint16_t port;
+    struct table_owner *owner;
+    struct table_entry *owner_next;
+    struct table_entry *owner_previous;
+    struct table_entry *bucket_next; /* in the index of names */
+    struct table_group *group;       /* all of the same application and user */
+    uint64_t hash;                   /* of name and user */
+    uint32_t suffix;                 /* 0: the plain name */
+    uint32_t slot;
+    struct roster_item item;
+};
+
+struct table_owner {
+    struct table_entry *first; /* the latest allocation */
+    size_t count;
+};
+
+#define TABLE_OWNER_NULL                                                                       \
+    {                                                                                          \
+        NULL, 0                                                                                \
+    }
+
+struct table;
+
+/*
+ * A table of the ports in `ranges`, which do not overlap. The key seeds its
+ * hashes. 0 with *table owned by the caller, or -ENOMEM.
+ */
+int table_new(struct table **table, const struct table_range *ranges, size_t range_count,
+              uint64_t quarantine_ms, const struct siphash_key *key);
+
+/* Frees a table whose ports were all released. NULL is legal. Returns NULL. */
+struct table *table_free(struct table *table);
+
+/*
+ * Allocates a port to `owner` for the application `name` of `user` (both not
+ * empty, copied). The first of a name keeps it plain; others get the lowest of
+ * the suffixes _1, _2, ... that makes a name nobody bears, and keep it.
+ *
+ * 0 with *entry valid until it is released; TABLE_E_NO_FREE_PORTS; -ENOMEM or
+ * the probe's negative errno. Nothing is changed unless 0 is returned, save
+ * what was learnt of ports in use.
+ */
+int table_allocate(struct table *table, struct table_owner *owner, const char *name,
+                   const char *user, uint64_t now_ms, const struct table_prober *prober,
+                   struct table_entry **entry);
+
+/* Releases an allocation; `entry` is gone afterwards. */
+void table_release(struct table *table, struct table_entry *entry, uint64_t now_ms);
+
+/* The allocation that bears this name (with its suffix, if it has one) and user, or NULL. */
+const struct table_entry *table_find(const struct table *table, const char *name,
+                                     const char *user);
+
+/* How many ports are allocated, and how many the table manages. */
+size_t table_count(const struct table *table);
+size_t table_capacity(const struct table *table);
+
+/* The reply to LIST; see roster_snapshot(). */
+int table_snapshot(struct table *table, struct snapshot **snapshot);
+
+/*
+ * Appends the usage file's text: a line `port TAB application TAB user` for
+ * each allocation, ports in the order of decimal strings, without suffixes.
+ * 0 or -ENOMEM.
+ */
+int table_append_usage(const struct table *table, struct pa_buf *text);
+
+#endif
