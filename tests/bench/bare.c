@@ -1,0 +1,244 @@
+/*
+ * bare - the least a libuv line server can do: the limit the benchmark measures against.
+ *
+ *   bare PORTFILE [REPLYFILE]
+ *
+ * Happy path: bind 127.0.0.1 port 0, listen, put the port number into PORTFILE by a rename;
+ * accept, read into one static buffer, and for every '\n' write one fixed reply: the bytes of
+ * REPLYFILE when the line starts with L, `OK 31000` for any other. No request is parsed,
+ * nothing is remembered but the first byte of an unfinished line. SIGTERM or SIGINT closes
+ * every handle, and the loop then ends by itself.
+ *
+ * Failure modes: a full socket buffer turns the rest of a reply into a queued uv_write; a
+ * client whose queue passes QUEUE_BYTES, or that resets, is closed. What fails at the start
+ * ends the program with 111 and the reason. A client is freed in its close callback and nowhere
+ * else.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#define BACKLOG_CONNECTIONS 511               /* as redis and nginx ask for */
+#define READ_BYTES          (64 * 1024)       /* libuv suggests this size to alloc_cb */
+#define QUEUE_BYTES         (4 * 1024 * 1024) /* of replies a client may leave unread */
+#define REPLY_BYTES         (8 * 1024 * 1024) /* largest REPLYFILE: 65,536 lines of 128 bytes */
+
+struct client {
+    uv_tcp_t tcp;
+    char first; /* of the line being read, 0 before its first byte */
+};
+
+static char read_buffer[READ_BYTES];
+static char port_reply[] = "OK 31000\r\n";
+static char *list_reply = NULL;
+static size_t list_bytes = 0;
+
+static void fail(const char *what, int uv_code)
+{
+    fprintf(stderr, "bare: %s: %s\n", what, uv_code < 0 ? uv_strerror(uv_code) : "failed");
+    exit(111);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void close_client(struct client *client)
+{
+    if (!uv_is_closing((uv_handle_t *)&client->tcp)) {
+        uv_close((uv_handle_t *)&client->tcp, on_closed);
+    }
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct client *client = request->handle->data;
+
+    free(request);
+    if (status < 0) {
+        close_client(client);
+    }
+}
+
+/* Queues what the socket did not take. The reply is static, so nothing is copied. */
+static void queue_rest(struct client *client, uv_buf_t rest)
+{
+    uv_stream_t *stream = (uv_stream_t *)&client->tcp;
+    uv_write_t *request = NULL;
+
+    if (uv_stream_get_write_queue_size(stream) < QUEUE_BYTES) {
+        request = malloc(sizeof(*request));
+    }
+    if (request == NULL || uv_write(request, stream, &rest, 1, on_written) < 0) {
+        free(request);
+        close_client(client);
+    }
+}
+
+static void answer(struct client *client)
+{
+    uv_buf_t reply = uv_buf_init(port_reply, sizeof(port_reply) - 1);
+    int sent;
+
+    if (client->first == 'L' && list_reply != NULL) {
+        reply = uv_buf_init(list_reply, (unsigned)list_bytes);
+    }
+    sent = uv_try_write((uv_stream_t *)&client->tcp, &reply, 1);
+    if (sent < 0 && sent != UV_EAGAIN) {
+        close_client(client);
+        return;
+    }
+    if (sent > 0) {
+        reply.base += sent;
+        reply.len -= (size_t)sent;
+    }
+    if (reply.len > 0) {
+        queue_rest(client, reply);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)handle;
+    (void)suggested;
+    *buffer = uv_buf_init(read_buffer, sizeof(read_buffer));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+    struct client *client = stream->data;
+
+    if (count < 0) {
+        close_client(client);
+        return;
+    }
+    for (ssize_t i = 0; i < count && !uv_is_closing((uv_handle_t *)stream); i++) {
+        if (client->first == 0) {
+            client->first = buffer->base[i];
+        }
+        if (buffer->base[i] == '\n') {
+            answer(client);
+            client->first = 0;
+        }
+    }
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct client *client;
+
+    if (status < 0 || (client = calloc(1, sizeof(*client))) == NULL) {
+        return;
+    }
+    if (uv_tcp_init(listener->loop, &client->tcp) < 0) {
+        free(client);
+        return;
+    }
+    client->tcp.data = client;
+    if (uv_accept(listener, (uv_stream_t *)&client->tcp) < 0 ||
+        uv_tcp_nodelay(&client->tcp, 1) < 0 ||
+        uv_read_start((uv_stream_t *)&client->tcp, on_alloc, on_read) < 0) {
+        close_client(client);
+    }
+}
+
+static void close_any(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle)) {
+        uv_close(handle, handle->data != NULL ? on_closed : NULL);
+    }
+}
+
+static void on_signal(uv_signal_t *watcher, int number)
+{
+    (void)number;
+    uv_walk(watcher->loop, close_any, NULL);
+}
+
+static void load_list(const char *path)
+{
+    FILE *file = fopen(path, "rb");
+
+    list_reply = malloc(REPLY_BYTES);
+    if (file == NULL || list_reply == NULL) {
+        fail(path, 0);
+    }
+    list_bytes = fread(list_reply, 1, REPLY_BYTES, file);
+    if (ferror(file) || list_bytes == 0 || list_bytes == REPLY_BYTES) {
+        fail(path, 0);
+    }
+    fclose(file);
+    list_reply = realloc(list_reply, list_bytes);
+    if (list_reply == NULL) {
+        fail("realloc", UV_ENOMEM);
+    }
+}
+
+static void write_port(const char *path, unsigned port)
+{
+    char fresh[4096];
+    int length = snprintf(fresh, sizeof(fresh), "%s.new", path);
+    FILE *file;
+
+    if (length < 0 || (size_t)length >= sizeof(fresh) || (file = fopen(fresh, "w")) == NULL) {
+        fail(path, 0);
+        return;
+    }
+    if (fprintf(file, "%u\n", port) < 0 || fclose(file) != 0 || rename(fresh, path) != 0) {
+        fail(path, 0);
+    }
+}
+
+/* Returns the port the kernel chose, in host order. */
+static unsigned start_listening(uv_loop_t *loop, uv_tcp_t *listener)
+{
+    struct sockaddr_in address;
+    int length = sizeof(address);
+    int code;
+
+    if ((code = uv_tcp_init(loop, listener)) < 0 ||
+        (code = uv_ip4_addr("127.0.0.1", 0, &address)) < 0 ||
+        (code = uv_tcp_bind(listener, (const struct sockaddr *)&address, 0)) < 0 ||
+        (code = uv_listen((uv_stream_t *)listener, BACKLOG_CONNECTIONS, on_connection)) < 0 ||
+        (code = uv_tcp_getsockname(listener, (struct sockaddr *)&address, &length)) < 0) {
+        fail("listen", code);
+    }
+    return ntohs(address.sin_port);
+}
+
+int main(int argc, char **argv)
+{
+    uv_loop_t *loop = uv_default_loop();
+    uv_tcp_t listener;
+    uv_signal_t watchers[2];
+    const int numbers[2] = {SIGTERM, SIGINT};
+    unsigned port;
+    int code;
+
+    if (argc < 2 || argc > 3) {
+        fprintf(stderr, "usage: bare PORTFILE [REPLYFILE]\n");
+        return 100;
+    }
+    if (argc == 3) {
+        load_list(argv[2]);
+    }
+    listener.data = NULL;
+    port = start_listening(loop, &listener);
+    for (int i = 0; i < 2; i++) {
+        watchers[i].data = NULL;
+        if ((code = uv_signal_init(loop, &watchers[i])) < 0 ||
+            (code = uv_signal_start(&watchers[i], on_signal, numbers[i])) < 0) {
+            fail("signal", code);
+        }
+    }
+    write_port(argv[1], port);
+    uv_run(loop, UV_RUN_DEFAULT);
+    code = uv_loop_close(loop);
+    assert(code == 0);
+    free(list_reply);
+    return code == 0 ? 0 : 111;
+}
