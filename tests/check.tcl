@@ -1,0 +1,191 @@
+# Runs the tests of a build and sums them up.
+#
+# Usage: tclsh check.tcl ?unit|tcl?
+#
+# The environment says what to run: PA_BUILD (the build folder), PA_SOURCE (the
+# source folder, from there), PA_UNIT and PA_FUZZ (names of test programs),
+# PA_SANITIZE, PA_CC, PA_VERSION; PA_VALGRIND=1 runs programs under valgrind.
+#
+# Every suite is a command whose output is understood in one of these forms:
+#   tap    cmocka's: `ok N - name`, `not ok N - name`, `ok N # SKIP`
+#   total  tcltest's: lines `Total N Passed N Skipped N Failed N`
+#   plain  `N passed, N failed`, perhaps `, N skipped`
+#   exit   one test, passed when the command exits with 0
+#
+# The last line is `N passed, N failed, N skipped`. The exit status is 1 when
+# anything failed, when a suite said nothing or exited with another status than
+# its tests tell, or when nothing ran at all.
+
+namespace eval check {
+    variable build [file normalize $env(PA_BUILD)]
+    variable source [file normalize [file join $env(PA_BUILD) $env(PA_SOURCE)]]
+    variable passed 0 failed 0 skipped 0 troubles {}
+}
+
+# Reads a suite's output: {passed failed skipped names-of-failures}.
+proc check::read_tap {text} {
+    set counts {0 0 0}
+    set names {}
+    foreach line [split $text \n] {
+        if {[regexp {^ok \d+.*# SKIP} $line]} {
+            lset counts 2 [expr {[lindex $counts 2] + 1}]
+        } elseif {[regexp {^ok \d+} $line]} {
+            lset counts 0 [expr {[lindex $counts 0] + 1}]
+        } elseif {[regexp {^not ok \d+ - (.*)} $line -> name]} {
+            lset counts 1 [expr {[lindex $counts 1] + 1}]
+            lappend names $name
+        }
+    }
+    return [list {*}$counts $names]
+}
+
+proc check::read_total {text} {
+    set counts {0 0 0}
+    set form {Total\s+\d+\s+Passed\s+(\d+)\s+Skipped\s+(\d+)\s+Failed\s+(\d+)}
+    foreach {all p s f} [regexp -all -inline $form $text] {
+        set counts [list [expr {[lindex $counts 0] + $p}] [expr {[lindex $counts 1] + $f}] \
+            [expr {[lindex $counts 2] + $s}]]
+    }
+    set names [lmap {all name} [regexp -all -inline -line {^==== (\S+).* FAILED$} $text] {set name}]
+    return [list {*}$counts [lsort -unique $names]]
+}
+
+proc check::read_plain {text} {
+    if {![regexp -line {^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$} $text -> p f s]} {
+        return {0 0 0 {}}
+    }
+    return [list $p $f [expr {$s eq "" ? 0 : $s}] {}]
+}
+
+proc check::read_exit {text} {
+    return {1 0 0 {}}
+}
+
+# Runs one suite and adds up what it says.
+proc check::suite {name form command} {
+    variable passed
+    variable failed
+    variable skipped
+    variable troubles
+    set status 0
+    if {[catch {exec {*}$command </dev/null 2>@1} text options]} {
+        set code [dict get $options -errorcode]
+        set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : $code}]
+    }
+    lassign [read_$form $text] p f s names
+    if {$form eq "exit" && $status ne "0"} {
+        lassign {0 1} p f
+    }
+    set trouble ""
+    if {$p + $f + $s == 0} {
+        set trouble "it reported no test"
+    } elseif {$f == 0 && $status ne "0"} {
+        set trouble "exit status $status although no test failed"
+    }
+    if {$trouble ne ""} {
+        incr f
+    }
+    incr passed $p
+    incr failed $f
+    incr skipped $s
+    puts [format "%-28s %5d passed %3d failed %3d skipped" $name $p $f $s]
+    flush stdout
+    if {$f > 0} {
+        lappend troubles "$name: [join [concat $trouble $names] {, }]"
+        puts $text
+    }
+}
+
+# What runs a C program here: itself, or valgrind.
+proc check::run {program args} {
+    variable build
+    set command [list [file join $build $program] {*}$args]
+    if {[info exists ::env(PA_VALGRIND)]} {
+        return [list valgrind -q --error-exitcode=99 --leak-check=full \
+            --errors-for-leak-kinds=definite,possible {*}$command]
+    }
+    return $command
+}
+
+# A program that becomes another one under valgrind or a sanitizer, by exec: the
+# tests know processes by their pids. A preloaded sanitizer is for tclsh only.
+proc check::wrapper {name program} {
+    variable build
+    set path [file join $build tests-$name.sh]
+    set command [run $program]
+    set file [open $path w 0755]
+    puts $file "#!/bin/sh\nunset LD_PRELOAD\nASAN_OPTIONS=detect_leaks=1\nexport ASAN_OPTIONS"
+    puts $file "exec [join [lmap word $command {string cat ' $word '}]] \"\$@\""
+    close $file
+    return $path
+}
+
+# The environment in which tclsh can load an extension built with a sanitizer.
+proc check::preload {} {
+    switch -glob $::env(PA_SANITIZE) {
+        address* { set library libasan.so }
+        thread   { set library libtsan.so }
+        default  { return {} }
+    }
+    set path [exec $::env(PA_CC) -print-file-name=$library]
+    return [list LD_PRELOAD=$path ASAN_OPTIONS=detect_leaks=0]
+}
+
+proc check::unit {} {
+    variable source
+    set ::env(CMOCKA_MESSAGE_OUTPUT) TAP
+    foreach name $::env(PA_UNIT) {
+        suite $name tap [run $name]
+    }
+    foreach name $::env(PA_FUZZ) {
+        set corpus [file join $source tests fuzz corpus [string range $name 5 end]]
+        suite $name.replay exit [run $name.replay $corpus]
+    }
+    set rounds [expr {[info exists ::env(PA_VALGRIND)] ? 2000 : 100000}]
+    foreach seed {1 2 3} {
+        suite "simulate -seed $seed" exit [run simulate -seed $seed -rounds $rounds]
+    }
+}
+
+proc check::tcl {} {
+    variable source
+    variable build
+    set settings [list PA_PKGDIR=$build PA_TCLSH=[info nameofexecutable] \
+        PA_DAEMON=[wrapper daemon DaqPortManager] PA_LSSERVICES=[wrapper lsservices lsservices]]
+    foreach file [lsort [glob -directory [file join $source tests] *.test]] {
+        suite [file tail $file] total \
+            [list env {*}$settings {*}[preload] [info nameofexecutable] $file]
+    }
+    suite manuals plain [list [info nameofexecutable] [file join $source doc check-man.tcl] \
+        $source [file join $build DaqPortManager] [file join $build lsservices] $build]
+}
+
+proc check::rooms {} {
+    variable source
+    suite rooms plain [list sh [file join $source tests rooms.sh] $source]
+    suite "this summing up" plain [list [info nameofexecutable] \
+        [file join $source tests driver selftest.tcl]]
+}
+
+proc check::main {arguments} {
+    variable passed
+    variable failed
+    variable skipped
+    variable troubles
+    set parts [expr {[llength $arguments] ? $arguments : {rooms unit tcl}}]
+    foreach part $parts {
+        $part
+    }
+    if {[llength $troubles]} {
+        puts "\nFailed:"
+        foreach trouble $troubles {
+            puts "  $trouble"
+        }
+    }
+    puts "\n$passed passed, $failed failed, $skipped skipped"
+    exit [expr {$failed > 0 || $passed == 0}]
+}
+
+if {[info script] eq $argv0} {
+    check::main $argv
+}

@@ -1,0 +1,53 @@
+#!/bin/sh
+# The direction of the dependencies: which headers may be included where, and
+# how large files and functions may grow. Usage: sh rooms.sh SOURCE-FOLDER
+set -u
+cd "$1" || exit 1
+passed=0
+failed=0
+
+# rule WHAT OFFENDERS: the list of offenders must be empty.
+rule() {
+    if [ -z "$2" ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        printf '%s:\n%s\n' "$1" "$2"
+    fi
+}
+
+# includes HEADER FOLDER...: the files there that include it.
+includes() {
+    header=$1
+    shift
+    grep -rlE --include='*.[ch]' "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]${header}[>\"]" "$@"
+}
+
+rule "uv.h belongs to conn, conns and server" \
+    "$(includes 'uv\.h' generic unix daemon tools | grep -vE '^daemon/(conn|conns|server)\.[ch]$')"
+rule "tcl.h belongs to pa_tcl_compat.h" \
+    "$(includes 'tcl\.h' generic unix daemon tools | grep -v '^generic/pa_tcl_compat.h$')"
+rule "pa_tcl_compat.h belongs to pa_tcl_* and pa_wire.c" \
+    "$(includes 'pa_tcl_compat\.h' generic unix daemon tools |
+        grep -vE '^generic/(pa_tcl_[a-z0-9_]*\.[ch]|pa_wire\.c)$')"
+rule "no socket header in generic/" \
+    "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' generic)"
+rule "no socket header in the table and the session" \
+    "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' daemon |
+        grep -E '/(table|slots|suffix|roster|session|journal|usage)\.')"
+rule "generic/ depends on nothing of unix/ and daemon/, but for the Tcl face" \
+    "$(for header in unix/*.h daemon/*.h; do
+        includes "$(basename "$header" | sed 's/\./\\./')" generic
+    done | grep -v '^generic/pa_tcl_')"
+rule "unix/ depends on nothing of daemon/" \
+    "$(for header in daemon/*.h; do
+        includes "$(basename "$header" | sed 's/\./\\./')" unix tools
+    done)"
+rule "base names are unique, for objects share a folder" \
+    "$(find generic unix daemon tools -name '*.c' -exec basename {} \; | sort | uniq -d)"
+rule "files are at most 600 lines" \
+    "$(find generic unix daemon tools library -name '*.[ch]' -exec wc -l {} + |
+        awk '$2 != "total" && $1 > 600 {print $2 ": " $1}')"
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
