@@ -396,9 +396,14 @@ static int identify(struct conn *conn)
     struct sockaddr_storage remote, here;
     int size = sizeof remote;
     int r = uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&remote, &size);
+    if (r < 0)
+        return r;
+    if (!peer_identify(&conn->peer, &remote, NULL))
+        return UV_EAFNOSUPPORT;
+    if (conn->peer.local)
+        return 0;
     size = sizeof here;
-    if (r == 0)
-        r = uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&here, &size);
+    r = uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&here, &size);
     if (r < 0)
         return r;
     return peer_identify(&conn->peer, &remote, &here) ? 0 : UV_EAFNOSUPPORT;

@@ -4,6 +4,7 @@
 
 #include "pa_failure.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void journal_init(struct journal *journal, struct log *log)
@@ -14,22 +15,26 @@ void journal_init(struct journal *journal, struct log *log)
 
 void journal_accepted(struct journal *journal, const char *host)
 {
-    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Connection accepted from %s", host);
+    const char *parts[] = {"Connection accepted from ", host};
+    log_join(journal->log, LOG_LEVEL_INFO, parts, sizeof parts / sizeof parts[0]);
+}
+
+/* `Port N EVENT NAME run by USER` */
+static void tell_of_port(struct journal *journal, const struct table_entry *entry,
+                         const char *event)
+{
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)entry->port);
+    const char *parts[] = {"Port ", port, event, entry->name, " run by ", entry->user};
+    log_join(journal->log, LOG_LEVEL_INFO, parts, sizeof parts / sizeof parts[0]);
 }
 
 void journal_released(struct journal *journal, const struct table_entry *entry)
 {
-    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Port %u was released by %s run by %s",
-              (unsigned)entry->port, entry->name, entry->user);
+    tell_of_port(journal, entry, " was released by ");
 }
 
 /* ---------------------------------------------------------------- steps -- */
-
-static void allocated(struct journal *journal, const struct table_entry *entry)
-{
-    log_write(journal->log, LOG_LEVEL_INFO, NULL, "Port %u was allocated to %s run by %s",
-              (unsigned)entry->port, entry->name, entry->user);
-}
 
 static const char *or_nothing(const char *name)
 {
@@ -65,7 +70,7 @@ void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
     case SESSION_LISTED:
         break;
     case SESSION_ALLOCATED:
-        allocated(journal, step->entry);
+        tell_of_port(journal, step->entry, " was allocated to ");
         break;
     case SESSION_REFUSED:
         refused(journal, now_ms, host, step);

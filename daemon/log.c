@@ -1,6 +1,8 @@
 /* log.c - log lines: composed, made harmless, collected, written in one piece. */
 #include "log.h"
 
+#include "pa_text.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +14,6 @@
 #include <unistd.h>
 
 enum {
-    HOST_MAX_BYTES = 255, /* of a host name in a line, RFC 1035 */
     ELLIPSIS_BYTES = 3,
     TEXT_MAX_BYTES = LOG_LINE_BYTES - 1, /* the newline keeps its place */
 };
@@ -25,11 +26,12 @@ struct line {
     char bytes[LOG_LINE_BYTES];
 };
 
+/* Ten columns. */
 static const char *const LEVELS[] = {
-    [LOG_LEVEL_INFO] = "INFO",
-    [LOG_LEVEL_WARNING] = "WARNING",
-    [LOG_LEVEL_ERROR] = "ERROR",
-    [LOG_LEVEL_DEBUG] = "DEBUG",
+    [LOG_LEVEL_INFO] = "INFO      ",
+    [LOG_LEVEL_WARNING] = "WARNING   ",
+    [LOG_LEVEL_ERROR] = "ERROR     ",
+    [LOG_LEVEL_DEBUG] = "DEBUG     ",
 };
 
 /* strftime would take them from the locale. */
@@ -54,67 +56,60 @@ static void put_unit(struct line *line, const void *bytes, size_t size)
         line->boundary = line->length;
 }
 
-/* The bounds of a UTF-8 sequence's second byte by its first one (RFC 3629, section 4). */
-static bool second_byte_fits(unsigned char first, unsigned char second)
+static bool is_plain(unsigned char byte)
 {
-    unsigned char low = 0x80, high = 0xbf;
-
-    switch (first) {
-    case 0xc2: /* U+0080 to U+009F are control characters */
-    case 0xe0:
-        low = 0xa0;
-        break;
-    case 0xed:
-        high = 0x9f;
-        break;
-    case 0xf0:
-        low = 0x90;
-        break;
-    case 0xf4:
-        high = 0x8f;
-        break;
-    default:
-        break;
-    }
-    return second >= low && second <= high;
+    return byte >= 0x20 && byte < 0x7f;
 }
 
-/* The length of the printable character at a NUL-terminated text, 0 if there is none. */
-static size_t character_bytes(const unsigned char *at)
+/* Bytes of printable ASCII at the start of a text, at most `max`. */
+static size_t plain_bytes(const char *text, size_t max)
 {
-    size_t length;
+    size_t n = 0;
 
-    if (at[0] < 0x80)
-        return at[0] >= 0x20 && at[0] != 0x7f;
-    if (at[0] < 0xc2 || at[0] > 0xf4)
+    while (n < max && is_plain((unsigned char)text[n]))
+        n++;
+    return n;
+}
+
+/* The length of the printable character at the start of a text, 0 if there is none. */
+static size_t character_bytes(const char *text, size_t size)
+{
+    size_t length = pa_text_sequence(text, size);
+    unsigned char first = (unsigned char)text[0];
+
+    if (length == 1)
+        return is_plain(first);
+    /* U+0080 to U+009F are control characters. */
+    if (first == 0xc2 && (unsigned char)text[1] < 0xa0)
         return 0;
-    length = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-    if (!second_byte_fits(at[0], at[1]))
-        return 0;
-    for (size_t i = 2; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
     return length;
 }
 
 static void put_text(struct line *line, const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
+    size_t left = strlen(text);
 
-    while (*at != '\0' && !line->cut) {
-        size_t length = character_bytes(at);
+    while (left > 0 && !line->cut) {
+        /* What surely leaves room for the ellipsis goes in as one unit. */
+        size_t room = TEXT_MAX_BYTES - ELLIPSIS_BYTES;
+        size_t length =
+            line->length < room
+                ? plain_bytes(text, left < room - line->length ? left : room - line->length)
+                : 0;
 
+        if (length == 0)
+            length = character_bytes(text, left);
         if (length > 0) {
-            put_unit(line, at, length);
+            put_unit(line, text, length);
         } else {
             char escape[8];
 
-            snprintf(escape, sizeof(escape), "\\x%02X", *at);
+            snprintf(escape, sizeof(escape), "\\x%02X", (unsigned char)*text);
             put_unit(line, escape, 4);
             length = 1;
         }
-        at += length;
+        text += length;
+        left -= length;
     }
 }
 
@@ -134,22 +129,31 @@ static const char *stamp(struct log *l)
     return l->stamp;
 }
 
-static void compose(struct log *l, struct line *line, enum log_level level, const char *host,
-                    const char *text)
+static void begin_line(struct log *l, struct line *line, enum log_level level, const char *host)
 {
-    char head[128];
-    char name[HOST_MAX_BYTES + 1];
-    int n = snprintf(head, sizeof(head), "%-10s%s", LEVELS[level], stamp(l));
-
-    assert(n > 0 && (size_t)n < sizeof(head));
-    snprintf(name, sizeof(name), "%s", host != NULL ? host : l->host);
     line->length = line->boundary = 0;
     line->cut = false;
-    put_unit(line, head, (size_t)n);
-    put_text(line, name);
+    put_text(line, LEVELS[level]);
+    put_text(line, stamp(l));
+    put_text(line, host != NULL ? host : l->host);
     put_unit(line, " ", 1);
+}
+
+/* A line for the file itself, not for the buffer. */
+static void compose(struct log *l, struct line *line, enum log_level level, const char *text)
+{
+    begin_line(l, line, level, NULL);
     put_text(line, text);
     line->bytes[line->length++] = '\n';
+}
+
+static void end_line(struct log *l, struct line *line)
+{
+    line->bytes[line->length++] = '\n';
+    if (line->length > sizeof(l->buffer) - l->used_bytes)
+        log_flush(l);
+    memcpy(l->buffer + l->used_bytes, line->bytes, line->length);
+    l->used_bytes += line->length;
 }
 
 /* Room for the whole raw text is not needed: a line is cut before 1 KiB of it anyway. */
@@ -164,11 +168,9 @@ __attribute__((format(printf, 4, 0))) static void vwrite(struct log *l, enum log
         return;
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         text[0] = '\0';
-    compose(l, &line, level, host, text);
-    if (line.length > sizeof(l->buffer) - l->used_bytes)
-        log_flush(l);
-    memcpy(l->buffer + l->used_bytes, line.bytes, line.length);
-    l->used_bytes += line.length;
+    begin_line(l, &line, level, host);
+    put_text(&line, text);
+    end_line(l, &line);
 }
 
 void log_write(struct log *l, enum log_level level, const char *host, const char *format, ...)
@@ -178,6 +180,18 @@ void log_write(struct log *l, enum log_level level, const char *host, const char
     va_start(arguments, format);
     vwrite(l, level, host, format, arguments);
     va_end(arguments);
+}
+
+void log_join(struct log *l, enum log_level level, const char *const *parts, size_t count)
+{
+    struct line line;
+
+    if (l->fd < 0)
+        return;
+    begin_line(l, &line, level, NULL);
+    for (size_t i = 0; i < count; i++)
+        put_text(&line, parts[i]);
+    end_line(l, &line);
 }
 
 /* Returns 0 or an errno; *written tells how many bytes arrived in either case. */
@@ -209,7 +223,7 @@ static int report_lost(struct log *l)
         return 0;
     snprintf(text, sizeof(text), "%" PRIu64 " log lines were lost: %s", l->lost_count,
              strerror(l->lost_errno));
-    compose(l, &line, LOG_LEVEL_WARNING, NULL, text);
+    compose(l, &line, LOG_LEVEL_WARNING, text);
     if (l->torn)
         error = write_all(l, "\n", 1, &written);
     if (error == 0)

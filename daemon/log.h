@@ -95,6 +95,12 @@ void log_write(struct log *l, enum log_level level, const char *host, const char
     __attribute__((format(printf, 4, 5)));
 
 /*
+ * log_write() of some texts one behind the other, without printf: for the lines
+ * that every client causes.
+ */
+void log_join(struct log *l, enum log_level level, const char *const *parts, size_t count);
+
+/*
  * Writes what is waiting, in one write(2) where the kernel takes it whole. Lines
  * that cannot be written are dropped and counted, and the count is told in a line
  * of its own at the first flush that works again.

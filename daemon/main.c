@@ -234,14 +234,14 @@ static int announce(void)
     size_t count = table_capacity(program.table);
     log_write(&program_log, LOG_LEVEL_INFO, NULL,
               "DaqPortManager " PACKAGE_VERSION " listens on port %d and manages %zu ports",
-              program.server.port, count);
+              program.server.listener.port, count);
     log_flush(&program_log);
-    if (write_state(&program.port_file, program.server.port) < 0 ||
+    if (write_state(&program.port_file, program.server.listener.port) < 0 ||
         write_state(&program.pid_file, (int)getpid()) < 0)
         return -1;
     if (!options->daemonize)
         fprintf(stderr, "DaqPortManager: port %d, %zu ports from %u, log %s\n",
-                program.server.port, count, (unsigned)options->ranges[0].low,
+                program.server.listener.port, count, (unsigned)options->ranges[0].low,
                 strcmp(program.log_path, "-") == 0 ? "here" : program.log_path);
     return tell_ready();
 }

@@ -29,11 +29,11 @@ bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
                    const struct sockaddr_storage *here)
 {
     struct in6_addr from, to;
-    if (!as_ipv6(remote, &from) || !as_ipv6(here, &to))
+    if (!as_ipv6(remote, &from) || (here && !as_ipv6(here, &to)))
         return false;
     bool ipv4 = IN6_IS_ADDR_V4MAPPED(&from);
     const void *shown = ipv4 ? (const void *)&from.s6_addr[12] : (const void *)&from;
     inet_ntop(ipv4 ? AF_INET : AF_INET6, shown, peer->host, sizeof peer->host);
-    peer->local = is_loopback(&from) || IN6_ARE_ADDR_EQUAL(&from, &to);
+    peer->local = is_loopback(&from) || (here && IN6_ARE_ADDR_EQUAL(&from, &to));
     return true;
 }

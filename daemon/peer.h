@@ -17,7 +17,8 @@ struct peer {
 /*
  * Tells a peer from its address and the address it connected to. It is local
  * when it comes from a loopback address, or from the very address it connected
- * to. False when either address is neither IPv4 nor IPv6.
+ * to; `here` may be NULL when that is not known. False when an address is
+ * neither IPv4 nor IPv6.
  */
 bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
                    const struct sockaddr_storage *here);

@@ -140,18 +140,18 @@ static int sort_lines(struct roster *roster)
 
 /* ------------------------------------------------------------ snapshots -- */
 
-static int render(const struct roster *roster, struct snapshot **snapshot)
+/* The reply of the lines as they are sorted, or NULL without memory. */
+static struct snapshot *render(const struct roster *roster)
 {
     struct pa_buf head = PA_BUF_NULL;
-    int r = pa_wire_append_ok(&head, roster->count);
-    if (r < 0)
-        return r;
-    struct snapshot *made = malloc(sizeof *made + head.size + roster->size);
-    if (made) {
-        made->references = 1;
-        made->size = head.size + roster->size;
-        memcpy(made->text, head.data, head.size);
-        char *end = made->text + head.size;
+    if (pa_wire_append_ok(&head, roster->count) < 0)
+        return NULL;
+    struct snapshot *snapshot = malloc(sizeof *snapshot + head.size + roster->size);
+    if (snapshot) {
+        snapshot->references = 1;
+        snapshot->size = head.size + roster->size;
+        memcpy(snapshot->text, head.data, head.size);
+        char *end = snapshot->text + head.size;
         for (size_t i = 0; i < roster->sorted_count; ++i) {
             const struct roster_item *item = roster->sorted[i];
             memcpy(end, item->line, item->line_size);
@@ -159,19 +159,19 @@ static int render(const struct roster *roster, struct snapshot **snapshot)
         }
     }
     pa_buf_deinit(&head);
-    *snapshot = made;
-    return made ? 0 : -ENOMEM;
+    return snapshot;
 }
 
 int roster_snapshot(struct roster *roster, struct snapshot **snapshot)
 {
     if (!roster->snapshot) {
         int r = sort_lines(roster);
-        if (r == 0)
-            r = render(roster, &roster->snapshot);
         if (r < 0)
             return r;
+        roster->snapshot = render(roster);
     }
+    if (!roster->snapshot)
+        return -ENOMEM;
     *snapshot = snapshot_ref(roster->snapshot);
     return 0;
 }

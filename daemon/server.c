@@ -1,7 +1,7 @@
 /*
  * The daemon's event loop.
  *
- * The happy path: one dual-stack listener accepts clients, which conns.c
+ * The happy path: the listeners accept clients, which conns.c
  * serves; before the loop sleeps the log lines of its last turns are written;
  * changes of the table reach the usage file through a thread of libuv's pool.
  *
@@ -20,19 +20,16 @@
 #include "server.h"
 
 #include <assert.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     LOG_DELAY_MS = 2, /* a line waits no longer for those of the next turns */
     BACKLOG = 4096,   /* the kernel cuts it to net.core.somaxconn */
     ACCEPT_RETRY_MS = 100,
     OWN_DESCRIPTORS = 32, /* the loop's, the log's, the files', a probe's */
-    KEEPALIVE_PROBES = 4, /* this many unanswered, a quarter of the time apart */
 };
 
 static void stop(struct server *server);
@@ -93,10 +90,11 @@ static void on_usage_due(uv_timer_t *timer)
 
 static void on_accept_timer(uv_timer_t *timer);
 
-static void take_newcomer(struct server *server)
+static void take_newcomer(struct server *server, uv_stream_t *listener)
 {
-    int r = conns_accept(&server->conns, (uv_stream_t *)&server->listener);
-    if (r < 0)
+    int r = conns_accept(&server->conns, listener);
+    /* UV_EAGAIN: none waits there any more. */
+    if (r < 0 && r != UV_EAGAIN)
         journal_trouble(&server->conns.journal, uv_now(&server->loop), "accept a connection",
                         uv_strerror(r));
     if (r == UV_ENOMEM)
@@ -105,14 +103,16 @@ static void take_newcomer(struct server *server)
 
 static void on_accept_timer(uv_timer_t *timer)
 {
-    take_newcomer(timer->data);
+    struct server *server = timer->data;
+    for (size_t i = 0; i < server->listener.count; ++i)
+        take_newcomer(server, (uv_stream_t *)&server->listening[i]);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct server *server = listener->data;
     if (status == 0)
-        take_newcomer(server);
+        take_newcomer(server, listener);
     else
         journal_trouble(&server->conns.journal, uv_now(&server->loop), "accept a connection",
                         uv_strerror(status));
@@ -178,84 +178,29 @@ static void on_prepare(uv_prepare_t *prepare)
 
 /* ---------------------------------------------------------------- start -- */
 
-/*
- * What a connection inherits from the listener on Linux: small answers leave at
- * once, and a peer that is gone without a word is found out in keepalive_s
- * instead of the kernel's two hours.
- */
-static int set_tcp_options(int fd, unsigned keepalive_s)
-{
-    int on = 1;
-    int idle_s = (int)keepalive_s;
-    int interval_s = idle_s / KEEPALIVE_PROBES > 0 ? idle_s / KEEPALIVE_PROBES : 1;
-    int probes = KEEPALIVE_PROBES;
-    unsigned timeout_ms = keepalive_s * 1000;
-    const struct {
-        int level;
-        int name;
-        const void *value;
-    } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, &on},      {SOL_SOCKET, SO_KEEPALIVE, &on},
-        {IPPROTO_TCP, TCP_KEEPIDLE, &idle_s}, {IPPROTO_TCP, TCP_KEEPINTVL, &interval_s},
-        {IPPROTO_TCP, TCP_KEEPCNT, &probes},  {IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms},
-    };
-    for (size_t i = 0; i < sizeof options / sizeof options[0]; ++i)
-        if (setsockopt(fd, options[i].level, options[i].name, options[i].value, sizeof(int)) <
-            0)
-            return uv_translate_sys_error(errno);
-    return 0;
-}
-
-static int bind_address(struct server *server, const char *address)
-{
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
-    int port = server->config.port;
-    if (uv_ip4_addr(address, port, &ipv4) == 0)
-        return uv_tcp_bind(&server->listener, (const struct sockaddr *)&ipv4, 0);
-    int r = uv_ip6_addr(address, port, &ipv6);
-    if (r == 0)
-        r = uv_tcp_bind(&server->listener, (const struct sockaddr *)&ipv6, 0);
-    return r;
-}
-
-/* All addresses means one IPv6 socket that takes IPv4 too; IPv4 alone where there is no IPv6.
- */
-static int bind_listener(struct server *server)
-{
-    if (server->config.address)
-        return bind_address(server, server->config.address);
-    int r = bind_address(server, "::");
-    if (r == UV_EAFNOSUPPORT || r == UV_EADDRNOTAVAIL)
-        r = bind_address(server, "0.0.0.0");
-    return r;
-}
-
 static int listen_on(struct server *server)
 {
-    uv_os_fd_t fd;
-    struct sockaddr_storage name;
-    int size = sizeof name;
-    int r = bind_listener(server);
-    if (r == 0)
-        r = uv_fileno((uv_handle_t *)&server->listener, &fd);
-    if (r == 0)
-        r = set_tcp_options(fd, server->config.keepalive_s);
-    if (r == 0)
-        r = uv_listen((uv_stream_t *)&server->listener, BACKLOG, on_connection);
-    if (r == 0)
-        r = uv_tcp_getsockname(&server->listener, (struct sockaddr *)&name, &size);
-    if (r == 0)
-        server->port =
-            ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                             : ((struct sockaddr_in *)&name)->sin_port);
+    const struct server_config *config = &server->config;
+    struct listener *listener = &server->listener;
+    int r = listener_open(listener, config->address, config->port, config->keepalive_s);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < listener->count; ++i) {
+        uv_tcp_t *socket = &server->listening[i];
+        uv_tcp_init(&server->loop, socket);
+        socket->data = server;
+        int opened = uv_tcp_open(socket, listener->fd[i]);
+        if (opened < 0)
+            close(listener->fd[i]);
+        if (r == 0)
+            r = opened < 0 ? opened : uv_listen((uv_stream_t *)socket, BACKLOG, on_connection);
+    }
     return r;
 }
 
 static void init_handles(struct server *server)
 {
     uv_loop_t *loop = &server->loop;
-    uv_tcp_init(loop, &server->listener);
     uv_signal_init(loop, &server->term_signal);
     uv_signal_init(loop, &server->int_signal);
     uv_signal_init(loop, &server->hup_signal);
@@ -263,7 +208,6 @@ static void init_handles(struct server *server)
     uv_timer_init(loop, &server->usage_timer);
     uv_timer_init(loop, &server->accept_timer);
     uv_timer_init(loop, &server->log_timer);
-    server->listener.data = server;
     server->term_signal.data = server;
     server->int_signal.data = server;
     server->hup_signal.data = server;
@@ -331,7 +275,8 @@ static void stop(struct server *server)
     if (server->stopping)
         return;
     server->stopping = true;
-    close_handle((uv_handle_t *)&server->listener);
+    for (size_t i = 0; i < server->listener.count; ++i)
+        close_handle((uv_handle_t *)&server->listening[i]);
     close_handle((uv_handle_t *)&server->term_signal);
     close_handle((uv_handle_t *)&server->int_signal);
     close_handle((uv_handle_t *)&server->hup_signal);

@@ -7,6 +7,7 @@
  */
 
 #include "conns.h"
+#include "listener.h"
 #include "log.h"
 #include "table.h"
 #include "usage.h"
@@ -30,7 +31,8 @@ struct server_config {
 struct server {
     struct server_config config;
     uv_loop_t loop;
-    uv_tcp_t listener;
+    struct listener listener;
+    uv_tcp_t listening[LISTENER_SOCKETS]; /* as many of them as listener.count */
     uv_signal_t term_signal;
     uv_signal_t int_signal;
     uv_signal_t hup_signal;
@@ -42,12 +44,11 @@ struct server {
     uv_work_t usage_work;
     struct usage usage;
     struct conns conns;
-    int port; /* listening on it */
     bool stopping;
 };
 
 /*
- * Binds and listens. 0 with server->port set; a negative libuv error, after
+ * Binds and listens. 0 with server->listener.port set; a negative libuv error, after
  * which the server holds nothing.
  */
 int server_start(struct server *server, const struct server_config *config);

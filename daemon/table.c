@@ -32,7 +32,8 @@ struct table {
     struct table_group **groups;  /* buckets by plain name and user */
     size_t bucket_mask;           /* buckets - 1, a power of two less one */
     size_t count;
-    struct pa_buf scratch;
+    struct pa_buf scratch; /* the name at hand */
+    struct pa_buf line;    /* and its line */
 };
 
 /* ------------------------------------------------------- the two indexes -- */
@@ -170,6 +171,7 @@ struct table *table_free(struct table *table)
     roster_deinit(&table->roster);
     slots_deinit(&table->slots);
     pa_buf_deinit(&table->scratch);
+    pa_buf_deinit(&table->line);
     free(table->entries);
     free(table->groups);
     free(table);
@@ -227,34 +229,37 @@ static int choose_name(struct table *table, struct table_group *group, struct be
     return suffix_reserve(&group->suffixes, bearing->suffix);
 }
 
-/* Makes the entry: the struct, and behind it its name and its line in LIST. */
+/*
+ * Makes the entry: the struct, and behind it its name, which choose_name() left
+ * in the scratch buffer, and its line in LIST.
+ */
 static struct table_entry *entry_new(struct table *table, struct table_group *group,
                                      const struct bearing *bearing, uint16_t port)
 {
-    const struct pa_buf *scratch = &table->scratch; /* choose_name() left the name in it */
+    const struct pa_buf *scratch = &table->scratch;
     size_t line_at = bearing->size + 1;
-    struct pa_buf line = PA_BUF_NULL;
-    struct table_entry *entry = NULL;
-    if (pa_wire_append_port(&line, port, scratch->data, group->user) == 0)
-        entry = malloc(sizeof *entry + line_at + line.size);
-    if (entry) {
-        char *name = (char *)(entry + 1);
-        memcpy(name, scratch->data, line_at);
-        memcpy(name + line_at, line.data, line.size);
-        *entry = (struct table_entry){
-            .name = name,
-            .user = group->user,
-            .port = port,
-            .group = group,
-            .hash = bearing->hash,
-            .suffix = bearing->suffix,
-            .item = {.key = group->key,
-                     .line = name + line_at,
-                     .line_size = (uint32_t)line.size,
-                     .port = port},
-        };
-    }
-    pa_buf_deinit(&line);
+    struct pa_buf *line = &table->line;
+    line->size = 0;
+    if (pa_wire_append_port(line, port, scratch->data, group->user) < 0)
+        return NULL;
+    struct table_entry *entry = malloc(sizeof *entry + line_at + line->size);
+    if (!entry)
+        return NULL;
+    char *name = (char *)(entry + 1);
+    memcpy(name, scratch->data, line_at);
+    memcpy(name + line_at, line->data, line->size);
+    *entry = (struct table_entry){
+        .name = name,
+        .user = group->user,
+        .port = port,
+        .group = group,
+        .hash = bearing->hash,
+        .suffix = bearing->suffix,
+        .item = {.key = group->key,
+                 .line = name + line_at,
+                 .line_size = (uint32_t)line->size,
+                 .port = port},
+    };
     return entry;
 }
 
