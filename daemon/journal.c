@@ -49,9 +49,14 @@ static void refused(struct journal *journal, uint64_t now_ms, const char *host,
         pa_failure_set(&reason, step->error, host, host);
     else
         pa_failure_set(&reason, step->error);
-    log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
-                "Unable to allocate a port for %s run by %s because: %s",
-                or_nothing(step->request.name), or_nothing(step->request.user), reason.text);
+    if (step->request.verb == PA_VERB_LIST)
+        log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
+                    "Unable to list the ports for %s because: %s", host, reason.text);
+    else
+        log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
+                    "Unable to allocate a port for %s run by %s because: %s",
+                    or_nothing(step->request.name), or_nothing(step->request.user),
+                    reason.text);
 }
 
 static void illegal(struct journal *journal, uint64_t now_ms, const char *host,
@@ -129,4 +134,21 @@ void journal_trouble(struct journal *journal, uint64_t now_ms, const char *what,
 {
     log_limited(journal->log, &journal->trouble, now_ms, LOG_LEVEL_ERROR, NULL, "Cannot %s: %s",
                 what, why);
+}
+
+/* -------------------------------------------------------------- windows -- */
+
+bool journal_has_open_window(const struct journal *journal)
+{
+    return journal->refused.count > 0 || journal->illegal.count > 0 ||
+           journal->crowded.count > 0 || journal->unread.count > 0 ||
+           journal->trouble.count > 0;
+}
+
+void journal_close_windows(struct journal *journal, uint64_t now_ms)
+{
+    struct log_limit *limits[] = {&journal->refused, &journal->illegal, &journal->crowded,
+                                  &journal->unread, &journal->trouble};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; ++i)
+        log_limit_flush(journal->log, limits[i], now_ms);
 }

@@ -4,13 +4,15 @@
 /*
  * What happens to clients and ports, as lines of the log.
  *
- * What a client can provoke at will is limited, each kind for itself, so that
- * nobody can fill the disk or hide one kind of line behind another.
+ * What goes wrong at a client's will is limited, each kind for itself, so that
+ * one kind of line cannot hide another. Connections, allocations and releases
+ * are told of one by one: they are what the log is for.
  */
 
 #include "log.h"
 #include "session.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +43,12 @@ void journal_evicted(struct journal *journal, uint64_t now_ms, const char *host)
 void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host);
 void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
                     size_t unsent_bytes);
+
+/* Whether messages of some kind were told or suppressed in a window not yet closed. */
+bool journal_has_open_window(const struct journal *journal);
+
+/* Closes the windows that are over by now: says how many messages each suppressed. */
+void journal_close_windows(struct journal *journal, uint64_t now_ms);
 
 /* The call `what` failed; `why` is the system's text. */
 void journal_trouble(struct journal *journal, uint64_t now_ms, const char *what,

@@ -23,6 +23,7 @@ enum {
     EXIT_REFUSED = 1,
     EXIT_USAGE = 100,
     STATE_FILE_MODE = 0644,
+    WHY_BYTES = PATH_MAX + 256,
 };
 
 /* One of the manager's files: where it is, and what was written to it. */
@@ -67,38 +68,47 @@ static int take_path(const char *given, char path[PATH_MAX])
     return size < PATH_MAX ? 0 : fail(given, strerror(ENAMETOOLONG));
 }
 
-/* Chooses where a file goes; a default place may fall back, which the log is told later. */
-static int choose_path(const char *given, enum files_kind kind, char path[PATH_MAX])
+/* Chooses where a file goes; *why is the reason when a default place had to fall back, or "".
+ */
+static int choose_path(const char *given, enum files_kind kind, char path[PATH_MAX],
+                       char why[WHY_BYTES])
 {
-    char why[PATH_MAX + 256];
+    *why = '\0';
     if (given)
         return take_path(given, path);
-    if (files_default(kind, "", path, why, sizeof why) != 0)
+    files_default(kind, "", path, why, WHY_BYTES);
+    return 0;
+}
+
+static void log_choice(const char *path, const char *why)
+{
+    if (*why)
         log_write(&program_log, LOG_LEVEL_WARNING, NULL, "%s; %s%s", why,
                   *path ? "using " : "this file is not kept", path);
-    return 0;
 }
 
 static int open_log(void)
 {
+    char why[WHY_BYTES] = "";
     const char *given = program.options.log_path;
     if (given && strcmp(given, "-") == 0) {
-        if (program.options.daemonize)
-            return fail("-log -", "a detached manager has no standard error");
         snprintf(program.log_path, sizeof program.log_path, "-");
-    } else if (choose_path(given, FILES_LOG, program.log_path) < 0) {
+    } else if (choose_path(given, FILES_LOG, program.log_path, why) < 0) {
         return -1;
     }
     /* Without any place for a file the log goes where an operator may see it. */
     if (!*program.log_path)
         snprintf(program.log_path, sizeof program.log_path, "-");
     int r = log_open(&program_log, program.log_path);
-    return r == 0 ? 0 : fail(program.log_path, log_error_text(r));
+    if (r != 0)
+        return fail(program.log_path, log_error_text(r));
+    log_choice(program.log_path, why);
+    return 0;
 }
 
 static int write_state(struct state_file *file, int number)
 {
-    char error[PATH_MAX + 256];
+    char error[WHY_BYTES];
     if (!*file->path)
         return 0;
     file->size = (size_t)snprintf(file->text, sizeof file->text, "%d\n", number);
@@ -118,16 +128,32 @@ static void remove_state(const struct state_file *file)
 static int choose_files(void)
 {
     const struct options *options = &program.options;
-    if (choose_path(options->port_path, FILES_PORT, program.port_file.path) < 0 ||
-        choose_path(options->pid_path, FILES_PID, program.pid_file.path) < 0 ||
-        choose_path(options->usage_path, FILES_USAGE, program.usage_path) < 0)
-        return -1;
-    /* Tried once here, so that a place that cannot be written is an error now. */
-    char error[PATH_MAX + 256];
-    if (options->usage_path &&
-        files_replace(program.usage_path, "", 0, STATE_FILE_MODE, error, sizeof error) != 0)
-        return fail("cannot write", error);
+    const struct {
+        const char *given;
+        enum files_kind kind;
+        char *path;
+    } files[] = {
+        {options->port_path, FILES_PORT, program.port_file.path},
+        {options->pid_path, FILES_PID, program.pid_file.path},
+        {options->usage_path, FILES_USAGE, program.usage_path},
+    };
+    char why[WHY_BYTES];
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
+        if (choose_path(files[i].given, files[i].kind, files[i].path, why) < 0)
+            return -1;
+        log_choice(files[i].path, why);
+    }
     return 0;
+}
+
+/* Empties the usage file, so that a place that cannot be written is an error now. */
+static int try_usage_file(void)
+{
+    char error[WHY_BYTES];
+    if (!program.options.usage_path ||
+        files_replace(program.usage_path, "", 0, STATE_FILE_MODE, error, sizeof error) == 0)
+        return 0;
+    return fail("cannot write", error);
 }
 
 /* ------------------------------------------------------------- detaching -- */
@@ -236,7 +262,8 @@ static int announce(void)
               "DaqPortManager " PACKAGE_VERSION " listens on port %d and manages %zu ports",
               program.server.listener.port, count);
     log_flush(&program_log);
-    if (write_state(&program.port_file, program.server.listener.port) < 0 ||
+    if (try_usage_file() < 0 ||
+        write_state(&program.port_file, program.server.listener.port) < 0 ||
         write_state(&program.pid_file, (int)getpid()) < 0)
         return -1;
     if (!options->daemonize)
@@ -259,7 +286,7 @@ static int serve(void)
     if (r == 0) {
         r = announce();
         if (r < 0)
-            raise(SIGTERM); /* stops in the order of any other stop */
+            server_stop(&program.server);
         server_run(&program.server);
         remove_state(&program.pid_file);
         remove_state(&program.port_file);

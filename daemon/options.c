@@ -453,11 +453,11 @@ static int parse_word(struct parser *p, int argc, char **argv, int *at)
     if (word[0] != '-' || strspn(word, "-") == strlen(word)) {
         word = word[0] != '\0' ? word : "\"\"";
         set_name(p, word, strlen(word));
-        return fail(p, "surplus word, a switch was expected (-help lists them)");
+        return fail(p, "surplus word, a switch was expected");
     }
     set_name(p, word, strcspn(word, "="));
     if (row == NULL)
-        return fail(p, "unknown switch (-help lists them)");
+        return fail(p, "unknown switch");
     bit = UINT32_C(1) << (row - ROWS);
     if ((p->seen & bit) != 0)
         return fail(p, "this switch is given twice");
@@ -492,6 +492,11 @@ static int parse_all(struct parser *p, int argc, char **argv)
         r = parse_word(p, argc, argv, &i);
     if (r == 0)
         r = finish_base(p);
+    if (r == 0 && p->options->daemonize && p->options->log_path != NULL &&
+        strcmp(p->options->log_path, "-") == 0) {
+        set_name(p, "-log", strlen("-log"));
+        r = fail(p, "- is standard error, which a manager detached by -daemon does not have");
+    }
     if (r == 0 && p->options->ranges_count == 0)
         r = ranges_add(p->options, OPTIONS_RANGE_LOW, OPTIONS_RANGE_HIGH);
     return r;

@@ -32,8 +32,6 @@ enum {
     OWN_DESCRIPTORS = 32, /* the loop's, the log's, the files', a probe's */
 };
 
-static void stop(struct server *server);
-
 /* ----------------------------------------------------------- usage file -- */
 
 static void on_usage_due(uv_timer_t *timer);
@@ -75,8 +73,10 @@ static void after_usage_work(uv_work_t *work, int status)
 static void on_usage_due(uv_timer_t *timer)
 {
     struct server *server = timer->data;
-    if (!usage_begin(&server->usage, uv_now(&server->loop)))
+    if (!usage_begin(&server->usage, uv_now(&server->loop))) {
+        arrange_usage(server, usage_arrange(&server->usage, uv_now(&server->loop)));
         return;
+    }
     server->usage_work.data = server;
     if (uv_queue_work(&server->loop, &server->usage_work, do_usage_work, after_usage_work) <
         0) {
@@ -134,12 +134,18 @@ size_t server_connections_max(size_t wanted)
 
 /* -------------------------------------------------------------- signals -- */
 
+static void close_handle(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
 static void on_stop_signal(uv_signal_t *handle, int number)
 {
     struct server *server = handle->data;
     log_write(server->config.log, LOG_LEVEL_INFO, NULL, "Stopping on %s, %zu ports are held",
               number == SIGTERM ? "SIGTERM" : "SIGINT", table_count(server->config.table));
-    stop(server);
+    server_stop(server);
 }
 
 static void on_hup_signal(uv_signal_t *handle, int number)
@@ -161,6 +167,21 @@ static void on_log_due(uv_timer_t *timer)
     flush_log(timer->data);
 }
 
+/* Tells how many messages were suppressed, once their window is over. */
+static void on_journal_due(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    journal_close_windows(&server->conns.journal, uv_now(&server->loop));
+}
+
+static void watch_journal(struct server *server)
+{
+    uv_timer_t *timer = &server->journal_timer;
+    if (!server->stopping && !uv_is_active((uv_handle_t *)timer) &&
+        journal_has_open_window(&server->conns.journal))
+        uv_timer_start(timer, on_journal_due, LOG_LIMIT_WINDOW_MS, 0);
+}
+
 /*
  * Runs right before the loop sleeps: what this turn logged is written in one
  * piece. When turns follow each other faster than LOG_DELAY_MS, several share it.
@@ -168,6 +189,7 @@ static void on_log_due(uv_timer_t *timer)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
+    watch_journal(server);
     if (log_is_flushed(server->config.log))
         return;
     if (uv_now(&server->loop) - server->log_flushed_ms >= LOG_DELAY_MS || server->stopping)
@@ -208,6 +230,7 @@ static void init_handles(struct server *server)
     uv_timer_init(loop, &server->usage_timer);
     uv_timer_init(loop, &server->accept_timer);
     uv_timer_init(loop, &server->log_timer);
+    uv_timer_init(loop, &server->journal_timer);
     server->term_signal.data = server;
     server->int_signal.data = server;
     server->hup_signal.data = server;
@@ -215,6 +238,7 @@ static void init_handles(struct server *server)
     server->usage_timer.data = server;
     server->accept_timer.data = server;
     server->log_timer.data = server;
+    server->journal_timer.data = server;
 }
 
 static int start_handles(struct server *server)
@@ -254,7 +278,7 @@ int server_start(struct server *server, const struct server_config *config)
     init_handles(server);
     r = start_handles(server);
     if (r < 0) {
-        stop(server);
+        server_stop(server);
         server_run(server);
         return r;
     }
@@ -264,13 +288,7 @@ int server_start(struct server *server, const struct server_config *config)
 
 /* ----------------------------------------------------------------- stop -- */
 
-static void close_handle(uv_handle_t *handle)
-{
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
-static void stop(struct server *server)
+void server_stop(struct server *server)
 {
     if (server->stopping)
         return;
@@ -283,6 +301,8 @@ static void stop(struct server *server)
     close_handle((uv_handle_t *)&server->usage_timer);
     close_handle((uv_handle_t *)&server->accept_timer);
     close_handle((uv_handle_t *)&server->log_timer);
+    close_handle((uv_handle_t *)&server->journal_timer);
+    journal_close_windows(&server->conns.journal, UINT64_MAX);
     conns_stop(&server->conns);
 }
 

@@ -39,6 +39,7 @@ struct server {
     uv_prepare_t log_flusher;
     uv_timer_t log_timer;
     uint64_t log_flushed_ms;
+    uv_timer_t journal_timer;
     uv_timer_t usage_timer;
     uv_timer_t accept_timer;
     uv_work_t usage_work;
@@ -58,6 +59,12 @@ int server_start(struct server *server, const struct server_config *config);
  * usage file for the last time and frees everything.
  */
 void server_run(struct server *server);
+
+/*
+ * Begins to stop as a signal does: the listeners are closed, the connections
+ * ended; server_run() then comes to its end.
+ */
+void server_stop(struct server *server);
 
 /* The largest number of connections that the limit on descriptors allows, at most `wanted`. */
 size_t server_connections_max(size_t wanted);

@@ -137,6 +137,7 @@ static int answer(struct session *session, const char *text, size_t size, struct
         return refuse_illegal(session, step, reply, PA_E_INVALID_REQUEST);
     case PA_E_EMPTY_NAME:
     case PA_E_CONTROL_CHARACTER:
+    case PA_E_NOT_A_CHARACTER:
         return refuse_port(session, step, reply, (enum pa_error)r);
     default:
         return refuse_port(session, step, reply, PA_E_NO_MEMORY);

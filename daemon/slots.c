@@ -195,12 +195,6 @@ int slots_take(struct slots *slots, uint64_t now_ms, const struct table_prober *
     return r;
 }
 
-void slots_put_back(struct slots *slots, uint32_t index)
-{
-    assert(slots->slot[index].queue == SLOT_HELD);
-    push_front(slots, SLOT_READY, index);
-}
-
 void slots_give(struct slots *slots, uint32_t index, uint64_t now_ms)
 {
     struct slot *slot = &slots->slot[index];

@@ -59,9 +59,6 @@ void slots_deinit(struct slots *slots);
 int slots_take(struct slots *slots, uint64_t now_ms, const struct table_prober *prober,
                uint32_t *index);
 
-/* Puts a port back that was taken and never given out: it is next again. */
-void slots_put_back(struct slots *slots, uint32_t index);
-
 /* Takes a freed port back: it rests, or without a quarantine is next. */
 void slots_give(struct slots *slots, uint32_t index, uint64_t now_ms);
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PORT_DIGITS = 5 };
+
 /* All allocations of one application and user, which share what is told by the two. */
 struct table_group {
     struct table_group *bucket_next;
@@ -231,16 +233,16 @@ static int choose_name(struct table *table, struct table_group *group, struct be
 
 /*
  * Makes the entry: the struct, and behind it its name, which choose_name() left
- * in the scratch buffer, and its line in LIST.
+ * in the scratch buffer, and its line in LIST with room for any port.
  */
 static struct table_entry *entry_new(struct table *table, struct table_group *group,
-                                     const struct bearing *bearing, uint16_t port)
+                                     const struct bearing *bearing)
 {
     const struct pa_buf *scratch = &table->scratch;
-    size_t line_at = bearing->size + 1;
     struct pa_buf *line = &table->line;
+    size_t line_at = bearing->size + 1;
     line->size = 0;
-    if (pa_wire_append_port(line, port, scratch->data, group->user) < 0)
+    if (pa_wire_append_port(line, UINT16_MAX, scratch->data, group->user) < 0)
         return NULL;
     struct table_entry *entry = malloc(sizeof *entry + line_at + line->size);
     if (!entry)
@@ -251,16 +253,25 @@ static struct table_entry *entry_new(struct table *table, struct table_group *gr
     *entry = (struct table_entry){
         .name = name,
         .user = group->user,
-        .port = port,
         .group = group,
         .hash = bearing->hash,
         .suffix = bearing->suffix,
-        .item = {.key = group->key,
-                 .line = name + line_at,
-                 .line_size = (uint32_t)line->size,
-                 .port = port},
+        .item = {.key = group->key, .line_size = (uint32_t)line->size},
     };
     return entry;
+}
+
+/* Writes the port right before the rest of the line. */
+static void entry_set_port(struct table_entry *entry, uint16_t port)
+{
+    char digits[PORT_DIGITS + 1];
+    size_t size = (size_t)snprintf(digits, sizeof digits, "%u", (unsigned)port);
+    char *line = (char *)(entry + 1) + strlen(entry->name) + 1 + PORT_DIGITS - size;
+    memcpy(line, digits, size);
+    entry->port = port;
+    entry->item.port = port;
+    entry->item.line = line;
+    entry->item.line_size -= (uint32_t)(PORT_DIGITS - size);
 }
 
 static void owner_add(struct table_owner *owner, struct table_entry *entry)
@@ -309,17 +320,20 @@ static int allocate_in(struct table *table, struct table_group *group,
     int r = choose_name(table, group, &bearing);
     if (r == 0)
         r = roster_reserve(&table->roster);
-    uint32_t slot = 0;
-    if (r == 0)
-        r = slots_take(&table->slots, now_ms, prober, &slot);
-    if (r != 0)
+    if (r < 0)
         return r;
-    *entry = entry_new(table, group, &bearing, table->slots.slot[slot].port);
-    if (!*entry) {
-        slots_put_back(&table->slots, slot);
+    struct table_entry *made = entry_new(table, group, &bearing);
+    if (!made)
         return -ENOMEM;
+    uint32_t slot;
+    r = slots_take(&table->slots, now_ms, prober, &slot);
+    if (r != 0) {
+        free(made);
+        return r;
     }
-    commit(table, owner, *entry, slot);
+    entry_set_port(made, table->slots.slot[slot].port);
+    commit(table, owner, made, slot);
+    *entry = made;
     return 0;
 }
 

@@ -27,16 +27,25 @@ static int64_t due_in_ms(const struct usage *usage, uint64_t now_ms)
     return (int64_t)(due - now_ms);
 }
 
+int64_t usage_arrange(struct usage *usage, uint64_t now_ms)
+{
+    if (usage->arranged || usage->writing || !usage->dirty)
+        return -1;
+    usage->arranged = true;
+    return due_in_ms(usage, now_ms);
+}
+
 int64_t usage_changed(struct usage *usage, uint64_t now_ms)
 {
-    if (!usage->path || usage->dirty)
+    if (!usage->path)
         return -1;
     usage->dirty = true;
-    return usage->writing ? -1 : due_in_ms(usage, now_ms);
+    return usage_arrange(usage, now_ms);
 }
 
 bool usage_begin(struct usage *usage, uint64_t now_ms)
 {
+    usage->arranged = false;
     if (!usage->path || !usage->dirty || usage->writing)
         return false;
     usage->text.size = 0;
@@ -65,5 +74,5 @@ int64_t usage_end(struct usage *usage, uint64_t now_ms, const char **news)
     else if (!failed && usage->failed)
         *news = "The usage file can be written again";
     usage->failed = failed;
-    return usage->dirty ? due_in_ms(usage, now_ms) : -1;
+    return usage_arrange(usage, now_ms);
 }

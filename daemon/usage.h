@@ -29,6 +29,7 @@ struct usage {
     const struct table *table;
     struct pa_buf text; /* being written; the thread's while `writing` */
     bool dirty;         /* the table has changed since `text` was rendered */
+    bool arranged;      /* usage_begin() will be called */
     bool writing;
     bool failed; /* the last write, as the log was told */
     uint64_t started_ms;
@@ -46,6 +47,12 @@ void usage_deinit(struct usage *usage);
  * usage_begin(), or -1 when that is arranged for already or not wanted.
  */
 int64_t usage_changed(struct usage *usage, uint64_t now_ms);
+
+/*
+ * As usage_changed(), without a change: for what usage_begin() could not do for
+ * lack of memory.
+ */
+int64_t usage_arrange(struct usage *usage, uint64_t now_ms);
 
 /* Renders the text to be written. False: no memory, or nothing to do now. */
 bool usage_begin(struct usage *usage, uint64_t now_ms);

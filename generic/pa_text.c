@@ -100,6 +100,19 @@ bool pa_text_has_control(const char *string)
     return false;
 }
 
+bool pa_text_is_utf8(const char *string)
+{
+    size_t left = strlen(string);
+    while (left > 0) {
+        size_t length = pa_text_sequence(string, left);
+        if (length == 0)
+            return false;
+        string += length;
+        left -= length;
+    }
+    return true;
+}
+
 size_t pa_text_cut(const char *text, size_t size, size_t max)
 {
     if (size <= max)

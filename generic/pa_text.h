@@ -31,6 +31,9 @@ int pa_text_append_utf8(struct pa_buf *buf, const char *text, size_t size);
  */
 bool pa_text_has_control(const char *string);
 
+/* Whether the string is UTF-8 throughout. */
+bool pa_text_is_utf8(const char *string);
+
 /* The longest beginning of `text` of at most `max` bytes that cuts no sequence. */
 size_t pa_text_cut(const char *text, size_t size, size_t max);
 

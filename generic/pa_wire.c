@@ -60,6 +60,8 @@ static int join_name(struct pa_request *request, const char *const *words, Tcl_S
 /* Reads the words behind GIMME: one or more of the name, one of the user. */
 static int take_names(struct pa_request *request, const char *const *words, Tcl_Size count)
 {
+    if (count > 0)
+        request->name = words[0];
     if (count < 2)
         return PA_E_EMPTY_NAME;
     request->name = words[0];
@@ -73,6 +75,9 @@ static int take_names(struct pa_request *request, const char *const *words, Tcl_
         return PA_E_EMPTY_NAME;
     if (pa_text_has_control(request->name) || pa_text_has_control(request->user))
         return PA_E_CONTROL_CHARACTER;
+    /* The line was made UTF-8, but a backslash sequence can name what has none. */
+    if (!pa_text_is_utf8(request->name) || !pa_text_is_utf8(request->user))
+        return PA_E_NOT_A_CHARACTER;
     return 0;
 }
 

@@ -156,7 +156,7 @@ proc check::tcl {} {
         suite [file tail $file] total \
             [list env {*}$settings {*}[preload] [info nameofexecutable] $file]
     }
-    suite manuals plain [list [info nameofexecutable] [file join $source doc check-man.tcl] \
+    suite manuals plain [list env {*}[preload] [info nameofexecutable] [file join $source doc check-man.tcl] \
         $source [file join $build DaqPortManager] [file join $build lsservices] $build]
 }
 

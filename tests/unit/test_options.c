@@ -412,15 +412,17 @@ static void an_address_is_a_literal(void **state)
 static void unknown_switches_and_surplus_words_are_named(void **state)
 {
     (void)state;
-    REFUSED("-bogus: unknown switch (-help lists them)", "-bogus");
-    REFUSED("--bogus: unknown switch (-help lists them)", "--bogus=1");
-    REFUSED("---log: unknown switch (-help lists them)", "---log", "x");
-    REFUSED("-quarantin: unknown switch (-help lists them)", "-quarantin", "1");
-    REFUSED("-Log: unknown switch (-help lists them)", "-Log", "x");
-    REFUSED("word: surplus word, a switch was expected (-help lists them)", "-daemon", "word");
-    REFUSED("--: surplus word, a switch was expected (-help lists them)", "--");
-    REFUSED("-: surplus word, a switch was expected (-help lists them)", "-");
-    REFUSED("\"\": surplus word, a switch was expected (-help lists them)", "");
+    REFUSED("-log: - is standard error, which a manager detached by -daemon does not have",
+            "-log", "-", "-daemon");
+    REFUSED("-bogus: unknown switch", "-bogus");
+    REFUSED("--bogus: unknown switch", "--bogus=1");
+    REFUSED("---log: unknown switch", "---log", "x");
+    REFUSED("-quarantin: unknown switch", "-quarantin", "1");
+    REFUSED("-Log: unknown switch", "-Log", "x");
+    REFUSED("word: surplus word, a switch was expected", "-daemon", "word");
+    REFUSED("--: surplus word, a switch was expected", "--");
+    REFUSED("-: surplus word, a switch was expected", "-");
+    REFUSED("\"\": surplus word, a switch was expected", "");
 }
 
 static void a_repeated_switch_is_refused_under_any_name(void **state)

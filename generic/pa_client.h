@@ -1,0 +1,89 @@
+#ifndef PA_CLIENT_H
+#define PA_CLIENT_H
+
+/*
+ * The client's half of the conversation, for one connection: a request at a
+ * time, bytes in, a port or a listing out. Knows no descriptor and no clock.
+ */
+
+#include "pa_buf.h"
+#include "pa_failure.h"
+#include "pa_line.h"
+#include "pa_listing.h"
+#include "pa_wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PA_CLIENT_MORE = 1,   /* all bytes taken, the reply goes on */
+    PA_CLIENT_FAILED = 2, /* the manager refused, or broke the protocol */
+};
+
+/* Bounds on a reply; both far above what a manager of 1000 ports sends. */
+enum {
+    PA_CLIENT_LINE_BYTES = 64 * 1024,
+    PA_CLIENT_TEXT_BYTES = 64 * 1024 * 1024, /* names and users of a listing together */
+};
+
+enum pa_client_state {
+    PA_CLIENT_IDLE,   /* no request is under way */
+    PA_CLIENT_STATUS, /* the first line of the reply is due */
+    PA_CLIENT_LINES,  /* lines of the listing are due */
+    PA_CLIENT_BROKEN, /* it is not known any more where replies begin */
+};
+
+struct pa_client {
+    struct pa_line line;
+    enum pa_client_state state;
+    enum pa_verb verb; /* what was asked */
+    size_t lines_due;  /* of the listing; what the manager said, so never allocated by */
+
+    /* The result of the last request; taken from here by the caller. */
+    uint16_t port;
+    struct pa_listing listing;
+};
+
+#define PA_CLIENT_INIT                                                                         \
+    {                                                                                          \
+        .line = PA_LINE_INIT(PA_CLIENT_LINE_BYTES)                                             \
+    }
+
+/* Frees what the client owns, a listing that nobody took included. */
+void pa_client_deinit(struct pa_client *client);
+
+/*
+ * Appends a request with its line end; of GIMME for application `name` of
+ * `user` (UTF-8; of no use for LIST). 0; -ENOMEM; PA_E_EMPTY_NAME or
+ * PA_E_CONTROL_CHARACTER for names that no manager may be sent: with a newline
+ * in it one request becomes two. On failure *request is as before.
+ */
+int pa_client_request(struct pa_buf *request, enum pa_verb verb, const char *name,
+                      const char *user);
+
+/* Tells the client that a request is being sent. It must be idle. */
+void pa_client_begin(struct pa_client *client, enum pa_verb verb);
+
+/*
+ * Takes received bytes at *cursor up to `end` and advances *cursor behind what
+ * it took: to the end of the reply at most.
+ *
+ * Returns 0 when the reply is complete: client->port or client->listing is
+ * there and the client idle again. PA_CLIENT_MORE. PA_CLIENT_FAILED with *why
+ * filled in: PA_E_REFUSED, the client idle again, or PA_E_PROTOCOL, the client
+ * broken. -ENOMEM, the client broken.
+ */
+int pa_client_feed(struct pa_client *client, const char **cursor, const char *end,
+                   struct pa_failure *why);
+
+/*
+ * Takes bytes that came while nothing was asked. Whether the client is still
+ * in step with the manager: only the LF of a reply's CR LF may come late.
+ */
+bool pa_client_take_idle(struct pa_client *client, const char *bytes, size_t size);
+
+/* Whether a part of the reply has been taken. */
+bool pa_client_in_reply(const struct pa_client *client);
+
+#endif

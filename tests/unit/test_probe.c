@@ -1,0 +1,289 @@
+/* test_probe.c - what the kernel says of a port, for every way it can be taken. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "table.h"
+
+/* Ways to take a port. */
+enum {
+    REUSE = 1,  /* SO_REUSEADDR */
+    SHARE = 2,  /* SO_REUSEPORT */
+    V6ONLY = 4, /* IPV6_V6ONLY on; off without it */
+    LISTEN = 8,
+};
+
+static void set(int fd, int level, int option, int value)
+{
+    assert_int_equal(setsockopt(fd, level, option, &value, sizeof value), 0);
+}
+
+static socklen_t fill(struct sockaddr_storage *storage, const char *host, uint16_t port)
+{
+    memset(storage, 0, sizeof *storage);
+    struct sockaddr_in *ipv4 = (struct sockaddr_in *)storage;
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)storage;
+    if (!strchr(host, ':')) {
+        ipv4->sin_family = AF_INET;
+        ipv4->sin_port = htons(port);
+        assert_int_equal(inet_pton(AF_INET, host, &ipv4->sin_addr), 1);
+        return sizeof *ipv4;
+    }
+    ipv6->sin6_family = AF_INET6;
+    ipv6->sin6_port = htons(port);
+    assert_int_equal(inet_pton(AF_INET6, host, &ipv6->sin6_addr), 1);
+    return sizeof *ipv6;
+}
+
+/* Takes a port of the kernel's choice, or `port`; -1 where the host has no such address. */
+static int take(const char *host, uint16_t port, int how)
+{
+    struct sockaddr_storage address;
+    socklen_t size = fill(&address, host, port);
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (address.ss_family == AF_INET6)
+        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !!(how & V6ONLY));
+    if (how & REUSE)
+        set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (how & SHARE)
+        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (bind(fd, (const struct sockaddr *)&address, size) < 0) {
+        close(fd);
+        return -1;
+    }
+    if (how & LISTEN)
+        assert_int_equal(listen(fd, 5), 0);
+    return fd;
+}
+
+static uint16_t port_of(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    return ntohs(address.ss_family == AF_INET
+                     ? ((const struct sockaddr_in *)&address)->sin_port
+                     : ((const struct sockaddr_in6 *)&address)->sin6_port);
+}
+
+/* A port below the ephemeral ones, which the kernel gives to nobody by itself. */
+static uint16_t quiet_port(void)
+{
+    static uint16_t next;
+    if (next == 0)
+        next = (uint16_t)(21000 + getpid() % 7000);
+    for (unsigned tries = 0; tries < 1000; ++tries) {
+        int fd = take("::", ++next, 0);
+        if (fd < 0)
+            fd = take("0.0.0.0", next, 0);
+        if (fd >= 0) {
+            close(fd);
+            return next;
+        }
+    }
+    fail_msg("no port is free");
+    return 0;
+}
+
+static void assert_found(const char *host, int how, int expected)
+{
+    uint16_t port = quiet_port();
+    int fd = take(host, port, how);
+    if (fd < 0) {
+        print_message("%s is not there: passed over\n", host);
+        return;
+    }
+    int found = probe_port(port);
+    close(fd);
+    if (found != expected)
+        fail_msg("%s, taken with %d: found %d, not %d", host, how, found, expected);
+    assert_int_equal(probe_port(port), TABLE_PORT_FREE);
+}
+
+static void a_port_that_nobody_has_is_free(void **state)
+{
+    (void)state;
+    assert_int_equal(probe_port(quiet_port()), TABLE_PORT_FREE);
+}
+
+static void a_listener_on_any_address_has_the_port(void **state)
+{
+    (void)state;
+    static const int options[] = {0, REUSE, SHARE, REUSE | SHARE};
+    for (size_t i = 0; i < sizeof options / sizeof *options; ++i) {
+        assert_found("127.0.0.1", LISTEN | options[i], TABLE_PORT_IN_USE);
+        assert_found("127.0.0.77", LISTEN | options[i], TABLE_PORT_IN_USE);
+        assert_found("0.0.0.0", LISTEN | options[i], TABLE_PORT_IN_USE);
+        assert_found("::1", LISTEN | options[i], TABLE_PORT_IN_USE);
+        assert_found("::1", LISTEN | V6ONLY | options[i], TABLE_PORT_IN_USE);
+        assert_found("::", LISTEN | V6ONLY | options[i], TABLE_PORT_IN_USE);
+        assert_found("::", LISTEN | options[i], TABLE_PORT_IN_USE);
+    }
+}
+
+static void a_bound_socket_that_shares_with_nobody_has_the_port(void **state)
+{
+    (void)state;
+    assert_found("127.0.0.1", 0, TABLE_PORT_IN_USE);
+    assert_found("0.0.0.0", 0, TABLE_PORT_IN_USE);
+    assert_found("::1", 0, TABLE_PORT_IN_USE);
+    assert_found("::", V6ONLY, TABLE_PORT_IN_USE);
+    assert_found("0.0.0.0", SHARE, TABLE_PORT_IN_USE);
+}
+
+static void a_bound_socket_that_shares_is_only_in_the_way(void **state)
+{
+    (void)state;
+    assert_found("127.0.0.1", REUSE, TABLE_PORT_LINGERING);
+    assert_found("0.0.0.0", REUSE, TABLE_PORT_LINGERING);
+    assert_found("::1", REUSE, TABLE_PORT_LINGERING);
+    assert_found("::", REUSE | V6ONLY, TABLE_PORT_LINGERING);
+}
+
+/* A connection accepted on `port`; the listener is closed. */
+struct pair {
+    int server;
+    int client;
+};
+
+static bool make_pair(struct pair *pair, const char *host, uint16_t port)
+{
+    struct sockaddr_storage address;
+    socklen_t size = fill(&address, host, port);
+    int listener = take(host, port, LISTEN | REUSE);
+    if (listener < 0) {
+        print_message("%s is not there: passed over\n", host);
+        return false;
+    }
+    pair->client = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(pair->client >= 0);
+    assert_int_equal(connect(pair->client, (const struct sockaddr *)&address, size), 0);
+    pair->server = accept(listener, NULL, NULL);
+    assert_true(pair->server >= 0);
+    close(listener);
+    return true;
+}
+
+/* The side that closes first is left in TIME_WAIT, and here that is the server. */
+static void assert_lingers_after_a_server(const char *host)
+{
+    struct pair pair;
+    uint16_t port = quiet_port();
+    if (!make_pair(&pair, host, port))
+        return;
+    char byte;
+    close(pair.server);
+    assert_int_equal(read(pair.client, &byte, 1), 0);
+    close(pair.client);
+    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+}
+
+static void a_port_in_time_wait_lingers(void **state)
+{
+    (void)state;
+    assert_lingers_after_a_server("127.0.0.1");
+    assert_lingers_after_a_server("::1");
+}
+
+static void a_port_with_a_connection_and_no_listener_lingers(void **state)
+{
+    (void)state;
+    struct pair pair;
+    uint16_t port = quiet_port();
+    assert_true(make_pair(&pair, "127.0.0.1", port));
+    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+    close(pair.client); /* first: no TIME_WAIT is left on the port */
+    char byte;
+    assert_int_equal(read(pair.server, &byte, 1), 0);
+    close(pair.server);
+}
+
+static void the_port_of_an_outgoing_connection_is_in_use(void **state)
+{
+    (void)state;
+    struct pair pair;
+    assert_true(make_pair(&pair, "127.0.0.1", quiet_port()));
+    assert_int_equal(probe_port(port_of(pair.client)), TABLE_PORT_IN_USE);
+    close(pair.client);
+    close(pair.server);
+}
+
+static size_t open_descriptors(void)
+{
+    size_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    while (readdir(directory))
+        ++count;
+    closedir(directory);
+    return count;
+}
+
+static void nothing_stays_bound_or_open_afterwards(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    uint16_t port = quiet_port();
+    for (int i = 0; i < 100; ++i)
+        assert_int_equal(probe_port(port), TABLE_PORT_FREE);
+    int fd = take("127.0.0.1", port, REUSE);
+    for (int i = 0; i < 100; ++i)
+        assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+    close(fd);
+    fd = take("127.0.0.1", port, LISTEN);
+    for (int i = 0; i < 100; ++i)
+        assert_int_equal(probe_port(port), TABLE_PORT_IN_USE);
+    close(fd);
+    assert_int_equal(open_descriptors(), before);
+    fd = take("::", port, V6ONLY | LISTEN);
+    int other = take("0.0.0.0", port, LISTEN);
+    assert_true(other >= 0);
+    close(other);
+    close(fd);
+}
+
+static void without_descriptors_the_probe_cannot_tell(void **state)
+{
+    (void)state;
+    uint16_t port = quiet_port();
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int found = probe_port(port);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(found, -EMFILE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_port_that_nobody_has_is_free),
+        cmocka_unit_test(a_listener_on_any_address_has_the_port),
+        cmocka_unit_test(a_bound_socket_that_shares_with_nobody_has_the_port),
+        cmocka_unit_test(a_bound_socket_that_shares_is_only_in_the_way),
+        cmocka_unit_test(a_port_in_time_wait_lingers),
+        cmocka_unit_test(a_port_with_a_connection_and_no_listener_lingers),
+        cmocka_unit_test(the_port_of_an_outgoing_connection_is_in_use),
+        cmocka_unit_test(nothing_stays_bound_or_open_afterwards),
+        cmocka_unit_test(without_descriptors_the_probe_cannot_tell),
+    };
+    return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
+}
