@@ -35,9 +35,11 @@ int pa_buf_reserve(struct pa_buf *buf, size_t extra)
 
 int pa_buf_append(struct pa_buf *buf, const void *bytes, size_t size)
 {
-    int r = pa_buf_reserve(buf, size);
-    if (r < 0)
-        return r;
+    if (size > buf->capacity - buf->size) {
+        int r = pa_buf_reserve(buf, size);
+        if (r < 0)
+            return r;
+    }
     if (size > 0)
         memcpy(buf->data + buf->size, bytes, size);
     buf->size += size;

@@ -2,7 +2,6 @@
 
 #include "pa_listing.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,10 +30,9 @@ static int grow(struct pa_listing *listing)
     return 0;
 }
 
-int pa_listing_add(struct pa_listing *listing, uint16_t port, size_t name_size,
-                   size_t user_size)
+int pa_listing_add(struct pa_listing *listing, uint16_t port, const char *both,
+                   size_t name_size, size_t user_size)
 {
-    assert(name_size + user_size <= listing->text.size);
     if (name_size > UINT32_MAX || user_size > UINT32_MAX)
         return -ENOMEM;
     if (listing->count == listing->capacity) {
@@ -42,6 +40,9 @@ int pa_listing_add(struct pa_listing *listing, uint16_t port, size_t name_size,
         if (r < 0)
             return r;
     }
+    int r = pa_buf_append(&listing->text, both, name_size + 1 + user_size);
+    if (r < 0)
+        return r;
     listing->entries[listing->count++] = (struct pa_listing_entry){
         .name_size = (uint32_t)name_size,
         .user_size = (uint32_t)user_size,
@@ -52,11 +53,11 @@ int pa_listing_add(struct pa_listing *listing, uint16_t port, size_t name_size,
 
 void pa_listing_seal(struct pa_listing *listing)
 {
-    const char *text = listing->text.data ? listing->text.data : "";
+    const char *text = listing->text.data;
     for (size_t i = 0; i < listing->count; ++i) {
         struct pa_listing_entry *entry = &listing->entries[i];
         entry->name = text;
-        entry->user = text + entry->name_size;
+        entry->user = text + entry->name_size + 1;
         text = entry->user + entry->user_size;
     }
 }

@@ -25,7 +25,7 @@ struct pa_listing {
     struct pa_listing_entry *entries; /* owned */
     size_t count;
     size_t capacity;    /* entries allocated */
-    struct pa_buf text; /* what the strings point into: name, user, name, user... */
+    struct pa_buf text; /* what the strings point into: name, a byte, user, name... */
 };
 
 #define PA_LISTING_NULL                                                                        \
@@ -37,12 +37,12 @@ struct pa_listing {
 void pa_listing_deinit(struct pa_listing *listing);
 
 /*
- * Appends an entry whose strings are the last `name_size` + `user_size` bytes
- * of listing->text. The entries' pointers are set by pa_listing_seal(): the
- * text may still move. 0, or -ENOMEM with the entries unchanged.
+ * Appends an entry. `both` holds the name, one byte that separates them, and the
+ * user; it is copied. The entries' pointers are set by pa_listing_seal(), since
+ * the copy may still move. 0, or -ENOMEM with the entries unchanged.
  */
-int pa_listing_add(struct pa_listing *listing, uint16_t port, size_t name_size,
-                   size_t user_size);
+int pa_listing_add(struct pa_listing *listing, uint16_t port, const char *both,
+                   size_t name_size, size_t user_size);
 
 /* Sets the pointers of all entries. Nothing may be added after it. */
 void pa_listing_seal(struct pa_listing *listing);

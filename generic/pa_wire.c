@@ -300,39 +300,30 @@ static bool split_plain(const char *line, size_t size, struct word words[3])
     return true;
 }
 
-static int add_port(struct pa_listing *listing, const struct word words[3])
+/* `both` is the name, one byte that separates them, and the user. */
+static int add_port(struct pa_listing *listing, struct word digits, const char *both,
+                    size_t name_size, size_t user_size)
 {
     size_t port;
-    if (!read_number(words[0], &port) || port == 0)
+    if (!read_number(digits, &port) || port == 0)
         return PA_E_PROTOCOL;
-    size_t before = listing->text.size;
-    int r = pa_buf_append(&listing->text, words[1].text, words[1].size);
-    if (r == 0)
-        r = pa_buf_append(&listing->text, words[2].text, words[2].size);
-    if (r == 0)
-        r = pa_listing_add(listing, (uint16_t)port, words[1].size, words[2].size);
-    if (r < 0)
-        listing->text.size = before;
-    return r;
+    return pa_listing_add(listing, (uint16_t)port, both, name_size, user_size);
 }
 
 /* A backslash sequence may have made what UTF-8 does not have: a lone surrogate, Tcl's NUL. */
 static int add_elements(struct pa_listing *listing, const char *const elements[3])
 {
-    struct pa_buf text = PA_BUF_NULL;
-    int r = pa_buf_reserve(&text, strlen(elements[1]) + strlen(elements[2]) + 1);
+    struct pa_buf both = PA_BUF_NULL;
+    int r = pa_text_append_utf8(&both, elements[1], strlen(elements[1]));
+    size_t name_size = both.size;
     if (r == 0)
-        r = pa_text_append_utf8(&text, elements[1], strlen(elements[1]));
-    size_t middle = text.size;
+        r = pa_buf_append(&both, " ", 1);
     if (r == 0)
-        r = pa_text_append_utf8(&text, elements[2], strlen(elements[2]));
-    if (r == 0) {
-        const struct word words[3] = {{elements[0], strlen(elements[0])},
-                                      {text.data, middle},
-                                      {text.data + middle, text.size - middle}};
-        r = add_port(listing, words);
-    }
-    pa_buf_deinit(&text);
+        r = pa_text_append_utf8(&both, elements[2], strlen(elements[2]));
+    if (r == 0)
+        r = add_port(listing, (struct word){elements[0], strlen(elements[0])}, both.data,
+                     name_size, both.size - name_size - 1);
+    pa_buf_deinit(&both);
     return r;
 }
 
@@ -351,7 +342,7 @@ int pa_wire_parse_port(struct pa_listing *listing, const char *line, size_t size
 {
     struct word words[3];
     if (split_plain(line, size, words))
-        return add_port(listing, words);
+        return add_port(listing, words[0], words[1].text, words[1].size, words[2].size);
     if (has_nul(line, size))
         return PA_E_PROTOCOL;
     struct pa_buf text = PA_BUF_NULL;

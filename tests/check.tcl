@@ -141,7 +141,7 @@ proc check::unit {} {
         set corpus [file join $source tests fuzz corpus [string range $name 5 end]]
         suite $name.replay exit [run $name.replay $corpus]
     }
-    set rounds [expr {[info exists ::env(PA_VALGRIND)] ? 2000 : 100000}]
+    set rounds [expr {[info exists ::env(PA_VALGRIND)] ? 20 : 1000}]
     foreach seed {1 2 3} {
         suite "simulate -seed $seed" exit [run simulate -seed $seed -rounds $rounds]
     }

@@ -95,8 +95,8 @@ static void tell_released(void *context, const struct table_entry *entry)
     journal_released(context, entry);
 }
 
-/* Lets a session with one port to give hear the request, and journals the step. */
-static void hear(const char *request, bool local)
+/* Lets a session with one port to give hear the requests, and journals the steps. */
+static void hear_at(const char *request, bool local, uint64_t now_ms)
 {
     const struct table_range range = {30001, 30001};
     struct session_world world = {.prober = fake_prober_of(&fake)};
@@ -107,7 +107,7 @@ static void hear(const char *request, bool local)
     session_init(&session, &world, "192.0.2.7", local, 64);
     const char *cursor = request, *stop = request + strlen(request);
     while (session_next(&session, &cursor, stop, &reply, &step) == 0) {
-        journal_step(&journal, 0, "192.0.2.7", &step);
+        journal_step(&journal, now_ms, "192.0.2.7", &step);
         bool close = step.close;
         session_step_deinit(&step);
         if (close)
@@ -118,6 +118,11 @@ static void hear(const char *request, bool local)
         continue;
     session_deinit(&session);
     table_free(world.table);
+}
+
+static void hear(const char *request, bool local)
+{
+    hear_at(request, local, 0);
 }
 
 static void an_allocation_and_its_release_are_told(void **state)
@@ -191,6 +196,53 @@ static void each_kind_that_a_client_can_provoke_is_limited_for_itself(void **sta
     assert_int_equal(count("Cannot accept: no more descriptors\n"), LOG_LIMIT_COUNT);
 }
 
+static void what_was_suppressed_is_told_when_the_window_closes(void **state)
+{
+    (void)state;
+    assert_false(journal_has_open_window(&journal));
+    for (int i = 0; i < LOG_LIMIT_COUNT + 7; ++i)
+        journal_turned_away(&journal, 1000, "192.0.2.8");
+    assert_true(journal_has_open_window(&journal));
+    size_t before = count("\n");
+    journal_close_windows(&journal, 1000 + LOG_LIMIT_WINDOW_MS - 1);
+    assert_int_equal(count("\n"), before); /* not over yet */
+    assert_true(journal_has_open_window(&journal));
+    journal_close_windows(&journal, 1000 + LOG_LIMIT_WINDOW_MS);
+    assert_int_equal(count("\n"), before + 1);
+    assert_int_equal(count(" 7 "), 1);
+    assert_false(journal_has_open_window(&journal));
+}
+
+static void every_kind_of_message_opens_a_window_that_closes(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 5; ++kind) {
+        uint64_t now_ms = (uint64_t)kind * 10 * LOG_LIMIT_WINDOW_MS;
+        if (kind == 0)
+            journal_evicted(&journal, now_ms, "192.0.2.7");
+        else if (kind == 1)
+            journal_unread(&journal, now_ms, "192.0.2.7", 1);
+        else if (kind == 2)
+            journal_trouble(&journal, now_ms, "accept", "x");
+        else
+            hear_at(kind == 3 ? "HELLO\n" : "GIMME a\n", true, now_ms);
+        assert_true(journal_has_open_window(&journal));
+        journal_close_windows(&journal, now_ms + LOG_LIMIT_WINDOW_MS);
+        assert_false(journal_has_open_window(&journal));
+    }
+}
+
+static void a_list_that_could_not_be_made_is_told_with_its_reason(void **state)
+{
+    (void)state;
+    const struct session_step step = {
+        .event = SESSION_REFUSED, .error = PA_E_NO_MEMORY, .request = PA_REQUEST_NULL};
+    journal_step(&journal, 0, "192.0.2.7", &step);
+    assert_last("WARNING",
+                "Unable to list the ports for 192.0.2.7 because: the port manager is "
+                "out of memory");
+}
+
 static void a_crowd_is_told(void **state)
 {
     (void)state;
@@ -206,7 +258,7 @@ static void a_port_in_use_is_told_once(void **state)
     for (int i = 0; i < 3; ++i)
         journal_probed(&journal, 0, 30001, TABLE_PORT_IN_USE);
     assert_int_equal(count("Port 30001 is in use"), 1);
-    journal_probed(&journal, 0, 30009, TABLE_PORT_IN_USE); /* of the same byte of bits */
+    journal_probed(&journal, 0, 30009, TABLE_PORT_IN_USE);
     journal_probed(&journal, 0, 30000, TABLE_PORT_IN_USE);
     assert_int_equal(count("Port 30009 is in use"), 1);
     assert_int_equal(count("Port 30000 is in use"), 1);
@@ -225,6 +277,18 @@ static void a_port_in_use_again_is_told_again(void **state)
     journal_probed(&journal, 0, 30001, TABLE_PORT_LINGERING);
     journal_probed(&journal, 0, 30001, TABLE_PORT_IN_USE);
     assert_int_equal(count("Port 30001 is in use"), 3);
+}
+
+static void the_neighbours_of_a_port_that_became_free_are_not_told_again(void **state)
+{
+    (void)state;
+    for (uint16_t port = 30000; port < 30016; ++port)
+        journal_probed(&journal, 0, port, TABLE_PORT_IN_USE);
+    journal_probed(&journal, 0, 30003, TABLE_PORT_FREE);
+    for (uint16_t port = 30000; port < 30016; ++port)
+        journal_probed(&journal, 0, port, TABLE_PORT_IN_USE);
+    assert_int_equal(count("is in use"), 17);
+    assert_int_equal(count("Port 30003 is in use"), 2);
 }
 
 static void many_ports_in_use_are_all_told(void **state)
@@ -266,9 +330,17 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             each_kind_that_a_client_can_provoke_is_limited_for_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_suppressed_is_told_when_the_window_closes,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(every_kind_of_message_opens_a_window_that_closes, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_list_that_could_not_be_made_is_told_with_its_reason,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_crowd_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_told_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_in_use_again_is_told_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            the_neighbours_of_a_port_that_became_free_are_not_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(many_ports_in_use_are_all_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_port_found_free_is_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(a_probe_that_fails_is_told_with_the_reason, setup,

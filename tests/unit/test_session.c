@@ -20,6 +20,7 @@ enum { LINE_MAX_BYTES = 64, LOW = 30001, HIGH = 30009 };
 #define REFUSED_HOST "FAIL {192.0.2.7 (192.0.2.7) : Only local applications get ports}\r\n"
 #define EMPTY_NAME   "FAIL {the names of application and user must not be empty}\r\n"
 #define CONTROL      "FAIL {a name must not contain control characters}\r\n"
+#define NO_CHARACTER "FAIL {a name must not contain halves of surrogate pairs}\r\n"
 #define NO_PORTS     "FAIL {no free ports}\r\n"
 #define NO_MEMORY    "FAIL {the port manager is out of memory}\r\n"
 #define TOO_LONG     "FAIL {Invalid request: the line is longer than 64 bytes}\r\n"
@@ -293,20 +294,16 @@ static void utf8_is_kept_and_other_bytes_are_latin1(void **state)
     assert_rows(ROWS(rows), true);
 }
 
-/* Half of a surrogate pair has no UTF-8: such a name must not get into anyone's list. */
-static void a_name_that_has_no_utf8_is_not_listed_as_something_else_than_utf8(void **state)
+/* Half of a surrogate pair has no UTF-8, and must not get into anyone's list. */
+static void names_must_not_hold_what_has_no_utf8(void **state)
 {
     (void)state;
-    struct client client;
-    begin(LOW, HIGH);
-    arrive(&client, true);
-    say(&client, "GIMME \\ud800 \\udc00\nLIST\n");
-    for (size_t i = 0; i + 1 < client.answers.size; ++i)
-        if (client.answers.data[i] == '\xED' &&
-            (unsigned char)client.answers.data[i + 1] >= 0xA0)
-            fail_msg("byte %zu of the answers begins a surrogate", i);
-    leave(&client);
-    end();
+    static const struct row rows[] = {
+        {BYTES("GIMME \\ud800 u\nLIST\n"), NO_CHARACTER "OK 0\r\n", false},
+        {BYTES("GIMME a \\udfff\nLIST\n"), NO_CHARACTER "OK 0\r\n", false},
+        {BYTES("GIMME \\ud83d\\ude00 u\nLIST\n"), NO_CHARACTER "OK 0\r\n", false},
+    };
+    assert_rows(ROWS(rows), true);
 }
 
 static void an_unknown_request_is_refused_and_the_connection_ended(void **state)
@@ -711,7 +708,8 @@ static void assert_clean_without_memory(const char *request, size_t size, size_t
             assert_int_equal(r, 0);
             assert_true(step.error != PA_E_NO_MEMORY);
         }
-        session_step_deinit(&step); /* also due after a failure, where it does nothing */
+        if (r == 0) /* else there is nothing to free */
+            session_step_deinit(&step);
         pa_buf_deinit(&reply);
         snapshot_unref(before);
         leave(&client);
@@ -759,7 +757,8 @@ static void without_memory_a_list_is_refused_and_nothing_changes(void **state)
             assert_int_equal(step.error, PA_E_NO_MEMORY);
             assert_null(step.snapshot);
         }
-        session_step_deinit(&step);
+        if (r == 0)
+            session_step_deinit(&step);
         pa_buf_deinit(&reply);
         say(&client, "LIST\n");
         assert_answers(&client, "OK 2\r\n30009 a u\r\n30008 b u\r\n");
@@ -786,7 +785,8 @@ static void without_memory_the_end_of_a_session_is_clean(void **state)
         int r = session_end(&client.session, &reply, &step);
         bool failed = alloc_fail_stop();
         assert_int_equal(r, failed ? -ENOMEM : 0);
-        session_step_deinit(&step);
+        if (r == 0)
+            session_step_deinit(&step);
         pa_buf_deinit(&reply);
         leave(&client);
         end();
@@ -825,7 +825,7 @@ int main(void)
         cmocka_unit_test(names_must_not_be_empty),
         cmocka_unit_test(names_must_not_hold_control_characters),
         cmocka_unit_test(utf8_is_kept_and_other_bytes_are_latin1),
-        cmocka_unit_test(a_name_that_has_no_utf8_is_not_listed_as_something_else_than_utf8),
+        cmocka_unit_test(names_must_not_hold_what_has_no_utf8),
         cmocka_unit_test(an_unknown_request_is_refused_and_the_connection_ended),
         cmocka_unit_test(what_is_no_list_is_refused_and_the_connection_ended),
         cmocka_unit_test(a_nul_is_refused_and_the_connection_ended),

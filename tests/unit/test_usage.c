@@ -147,6 +147,38 @@ static void a_change_during_a_write_is_written_after_it(void **state)
     assert_content("102\ta\tfox\n");
 }
 
+static void a_later_write_replaces_the_file(void **state)
+{
+    (void)state;
+    allocate("a", "fox");
+    usage_changed(&usage, 0);
+    write_now(50, 0);
+    allocate("b", "fox");
+    usage_changed(&usage, 60);
+    write_now(110, 0);
+    assert_content("101\tb\tfox\n102\ta\tfox\n");
+    table_release(table, owner.first, 0);
+    usage_changed(&usage, 120);
+    write_now(170, 0);
+    assert_content("102\ta\tfox\n");
+}
+
+static void after_a_shortage_of_memory_a_write_can_be_arranged_without_a_change(void **state)
+{
+    (void)state;
+    allocate("a", "fox");
+    assert_int_equal(usage_arrange(&usage, 0), -1); /* nothing to write */
+    assert_true(usage_changed(&usage, 0) >= 0);
+    assert_int_equal(usage_arrange(&usage, 0), -1); /* arranged already */
+    alloc_fail_after(0);
+    bool begun = usage_begin(&usage, 50);
+    assert_true(alloc_fail_stop());
+    assert_false(begun);
+    assert_int_equal(usage_arrange(&usage, 50), USAGE_DELAY_MS);
+    assert_int_equal(write_now(100, 0), -1);
+    assert_content("102\ta\tfox\n");
+}
+
 static void a_slow_disk_is_left_alone_ten_times_as_long(void **state)
 {
     (void)state;
@@ -223,6 +255,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_path_nothing_is_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_change_during_a_write_is_written_after_it, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_later_write_replaces_the_file, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            after_a_shortage_of_memory_a_write_can_be_arranged_without_a_change, setup,
+            teardown),
         cmocka_unit_test_setup_teardown(a_slow_disk_is_left_alone_ten_times_as_long, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pause_that_is_over_delays_nothing, setup, teardown),

@@ -454,7 +454,7 @@ static void what_is_no_list_of_three_breaks_the_protocol(void **state)
                          PA_E_PROTOCOL);
     assert_int_equal(pa_wire_parse_port(&listing, "30001 a\0b user", 14), PA_E_PROTOCOL);
     assert_int_equal(listing.count, 1);
-    assert_int_equal(listing.text.size, strlen("keptuser"));
+    assert_int_equal(listing.text.size, strlen("kept user"));
     pa_listing_deinit(&listing);
 }
 
