@@ -1,0 +1,458 @@
+# Checks the manual pages against the programs and the sources.
+#
+# Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES PACKAGE-FOLDER
+#
+# - Every page converts to nroff and HTML without a warning, groff (where it is
+#   installed) has nothing to say about the result, and the page has the
+#   version of configure.ac.
+# - The switches that DAEMON and LSSERVICES print with -help are those that their
+#   pages explain: all of them and no other.
+# - So are the sub-commands, with their arguments, and the options of the Tcl
+#   package, as the sources have them and as the built package has them.
+# - Every row of generic/pa_error.h, and every message of the Tcl sources, is
+#   explained in errors.man: text, symbol, class.
+# - Every line that the daemon writes to its log is explained in its page, under
+#   its level.
+# - Every environment variable that is read is explained.
+#
+# Prints what is missing, and last `N passed, N failed` with `, N skipped` if
+# there are any. Exits with 1 if something failed, or if a check found nothing
+# to check.
+
+package require Tcl 8.6-
+package require doctools
+
+set passed 0
+set failed 0
+set skipped 0
+
+proc verdict {good complaint} {
+    if {$good} {
+        incr ::passed
+    } else {
+        incr ::failed
+        puts $complaint
+    }
+}
+
+proc skip {reason} {
+    incr ::skipped
+    puts "skipped: $reason"
+}
+
+proc read_file {path} {
+    set file [open $path]
+    fconfigure $file -encoding utf-8
+    set text [read $file]
+    close $file
+    return $text
+}
+
+proc sources {args} {
+    set text {}
+    foreach pattern $args {
+        foreach path [lsort [glob -directory $::source $pattern]] {
+            append text [read_file $path]
+        }
+    }
+    return $text
+}
+
+# Both lists are the same, and not empty.
+proc compare {what wanted documented} {
+    verdict [llength $wanted] "$what: found none to look for"
+    foreach name [lsort -unique $wanted] {
+        verdict [expr {$name in $documented}] "$what $name: not in the manual"
+    }
+    foreach name [lsort -unique $documented] {
+        verdict [expr {$name in $wanted}] "$what $name: in the manual only"
+    }
+}
+
+# ------------------------------------------------------------------ markup --
+
+# A place in a text that varies: [arg x] in a page, %s in a format.
+set hole \u2423
+
+# Evaluates a doctools command to plain text; `methods` and `arguments` collect
+# what a [call] is made of.
+interp create -safe markup
+interp alias markup arg {} markup_arg
+interp alias markup opt {} markup_opt
+interp alias markup method {} markup_method
+foreach name {const cmd option var term emph package file def opt_def call} {
+    interp alias markup $name {} markup_text
+}
+
+proc markup_text {args} {
+    return [join $args { }]
+}
+
+proc markup_arg {name} {
+    lappend ::arguments $name
+    return $::hole
+}
+
+# An optional argument: what it is made of has been evaluated before.
+proc markup_opt {text} {
+    if {$text eq $::hole} {
+        lset ::arguments end ?[lindex $::arguments end]?
+    }
+    return $text
+}
+
+proc markup_method {name} {
+    lappend ::methods $name
+    return $name
+}
+
+# All uses of a command in a page: a list of dictionaries with text, methods,
+# arguments, and begin and end, the place in the page.
+proc uses {command page} {
+    set found {}
+    set start 0
+    while {[set begin [string first "\[$command " $page $start]] >= 0} {
+        set end $begin
+        while 1 {
+            set end [string first \] $page $end+1]
+            if {$end < 0} {
+                error "no end of: [string range $page $begin $begin+60]"
+            }
+            set script [string range $page $begin $end]
+            if {[info complete $script]} break
+        }
+        set ::methods {}
+        set ::arguments {}
+        set text [markup eval [string range $script 1 end-1]]
+        lappend found [dict create text $text methods $::methods arguments $::arguments \
+            begin $begin end $end]
+        set start [expr {$end + 1}]
+    }
+    return $found
+}
+
+# What a page says about a use: up to the next definition or section.
+proc said {page use} {
+    set rest [string range $page [dict get $use end]+1 end]
+    regexp -indices {\[(?:def|section|subsection) } $rest place
+    if {[info exists place]} {
+        set rest [string range $rest 0 [lindex $place 0]-1]
+    }
+    return $rest
+}
+
+# ----------------------------------------------------------------- C texts --
+
+set string_form {"(?:[^"\\]|\\.)*"}
+
+# The text of C string literals that stand side by side, with a hole for each
+# conversion of printf and one for several that touch.
+proc text_of {literals} {
+    set text {}
+    foreach piece [regexp -all -inline "$::string_form|PACKAGE_VERSION|PRIu64" $literals] {
+        switch -glob -- $piece {
+            PACKAGE_VERSION { append text %s }
+            PRI* { append text u }
+            default { append text [string range $piece 1 end-1] }
+        }
+    }
+    set text [string map {\\\" \" \\\\ \\} $text]
+    regsub -all {%[-0-9.*]*(?:z|ll?|j)?[dsux]} $text $::hole text
+    regsub -all "$::hole+" $text $::hole text
+    return $text
+}
+
+# ------------------------------------------------------------------- pages --
+
+proc convert {name page format} {
+    doctools::new converter -format $format -file $name -module portAllocator -deprecated 1
+    set code [catch {converter format $page} result]
+    set warnings [join [converter warnings] \n]
+    converter destroy
+    verdict [expr {!$code && $warnings eq {}}] \
+        "$name: to $format: [expr {$code ? $result : $warnings}]"
+    return [expr {$code ? {} : $result}]
+}
+
+proc check_groff {name nroff} {
+    if {[auto_execok groff] eq {}} {
+        skip "$name: groff is not installed"
+        return
+    }
+    catch {exec groff -z -man -Tutf8 -ww << $nroff 2>@1} complaints
+    verdict [expr {$complaints eq {}}] "$name: groff says: $complaints"
+}
+
+proc check_pages {version} {
+    foreach {name page} $::pages {
+        set nroff [convert $name $page nroff]
+        convert $name $page html
+        check_groff $name $nroff
+        regexp {\[manpage_begin \S+ \S+ (\S+?)\]} $page -> shown
+        verdict [expr {$shown eq $version}] "$name: has version $shown, not $version"
+    }
+}
+
+proc page {name} {
+    return [dict get $::pages $name]
+}
+
+# ---------------------------------------------------------------- switches --
+
+# The switches in the help text of a program: indented by two blanks, at the
+# beginning of a line, several on one line with commas between them.
+proc switches_of {program} {
+    set names {}
+    foreach line [split [exec $program -help] \n] {
+        if {[regexp {^  ((?:-[^\s,]+, )*-[^\s,]+)} $line -> shown]} {
+            lappend names {*}[split [string map {, {}} $shown] { }]
+        }
+    }
+    return $names
+}
+
+proc check_program {program name} {
+    set documented [lmap use [uses opt_def [page $name]] {lindex [dict get $use text] 0}]
+    compare "[file rootname $name] switch" [switches_of $program] $documented
+}
+
+# ----------------------------------------------------------------- the package
+
+# The rows {"name", proc, min, max, "usage"} of a table in the sources, as a
+# list of name and usage in turn.
+proc rows_of {file table} {
+    set text [sources generic/$file]
+    if {![regexp "struct pa_tcl_method $table\\\[\\\] = \{(.*?)\n\};" $text -> body]} {
+        return {}
+    }
+    set rows {}
+    set form "\\{\"(\\w+)\",\\s*\\w+,\\s*-?\\d+,\\s*-?\\d+,\\s*(NULL|$::string_form)\\}"
+    foreach {all name usage} [regexp -all -inline $form $body] {
+        lappend rows $name [string trim [string map {NULL {}} $usage] \"]
+    }
+    return $rows
+}
+
+# The calls in the page, as {subject sub-command ...} and their arguments.
+proc calls {subject} {
+    set found {}
+    foreach use [uses call [page portAllocator.man]] {
+        set arguments [dict get $use arguments]
+        if {[lindex $arguments 0] eq "allocator"} {
+            set of allocator
+            set arguments [lrange $arguments 1 end]
+        } else {
+            set of type
+        }
+        if {$of eq $subject && [llength [dict get $use methods]]} {
+            lappend found [dict get $use methods] $arguments
+        }
+    }
+    return $found
+}
+
+proc check_commands {subject file} {
+    set wanted {}
+    set calls [calls $subject]
+    foreach {name usage} [rows_of $file method_table] {
+        if {$name ne "info"} {
+            lappend wanted $name $usage
+        }
+    }
+    foreach {name usage} [rows_of $file info_table] {
+        lappend wanted [list info $name] $usage
+    }
+    compare "$subject command" [dict keys $wanted] [dict keys $calls]
+    foreach {name usage} $wanted {
+        if {![string match *...* $usage] && [dict exists $calls $name]} {
+            set shown [dict get $calls $name]
+            verdict [expr {$shown eq $usage}] "$subject $name: takes \"$usage\", not \"$shown\""
+        }
+    }
+}
+
+proc options_documented {} {
+    return [lmap use [uses opt_def [page portAllocator.man]] {lindex [dict get $use text] 0}]
+}
+
+proc check_package {folder} {
+    set text [sources generic/pa_tcl_option.c]
+    set names [lmap {all name} [regexp -all -inline {\{"(-\w+)", "\w+"} $text] {set name}]
+    compare "portAllocator option" $names [options_documented]
+    check_commands type pa_tcl_type.c
+    check_commands allocator pa_tcl_object.c
+    # In a process of its own: an extension built with a sanitizer may not load here.
+    set script {
+        lappend auto_path [lindex $argv 0]
+        package require portAllocator
+        set allocator [portAllocator create %AUTO%]
+        puts [list [portAllocator info typemethods] [$allocator info methods] \
+            [$allocator info options]]
+    }
+    set script "set argv \[list [list $folder]\]\n$script"
+    if {[catch {exec [info nameofexecutable] << $script} answer]} {
+        set reason "the package does not load here: [lindex [split $answer \n] 0]"
+        if {[regexp -nocase {asan|tsan|sanitizer|static tls} $answer]} {
+            skip $reason
+        } else {
+            verdict 0 $reason
+        }
+        return
+    }
+    lassign $answer type allocator options
+    foreach {what names documented} [list \
+        "type command" $type [concat info [dict keys [calls type]]] \
+        "allocator command" $allocator [concat info [dict keys [calls allocator]]] \
+        "built option" $options [options_documented]] {
+        verdict [llength $names] "the built package has no $what"
+        foreach name $names {
+            verdict [expr {$name in $documented}] "$what $name: not in the manual"
+        }
+    }
+}
+
+# ------------------------------------------------------------------ errors --
+
+proc check_errors {} {
+    set page [page errors.man]
+    set terms {}
+    foreach use [uses def $page] {
+        dict lappend terms [dict get $use text] [said $page $use]
+    }
+    set header [string map {\\\n { }} [sources generic/pa_error.h]]
+    set form "ROW\\((PA_E_\\w+),\\s*\"(\\w+)\",\\s*((?:$::string_form\\s*)+)\\)"
+    set rows [regexp -all -inline $form $header]
+    verdict [llength $rows] "generic/pa_error.h: no row found"
+    set tokens USAGE
+    foreach {all symbol token literals} $rows {
+        lappend tokens $token
+        set text [text_of $literals]
+        set block {}
+        if {[dict exists $terms $text]} {
+            set block [lsearch -inline [dict get $terms $text] *\\\[const\ $symbol\\\]*]
+        }
+        verdict [expr {$block ne {}}] "errors.man: $symbol: no entry \"$text\" that names it"
+        verdict [string match "*class \\\[const $token\\\]*" $block] \
+            "errors.man: $symbol: its class is not said to be $token"
+        verdict [expr {[string length $block] > 120}] "errors.man: $symbol: nothing is explained"
+    }
+    foreach token [lsort -unique $tokens] {
+        foreach name {errors.man portAllocator.man} {
+            verdict [string match "*\\\[def \\\[const $token\\\]\\\]*" [page $name]] \
+                "$name: the class $token is not explained"
+        }
+    }
+    set form "pa_tcl_error_usage\\(\\s*interp,\\s*Tcl_ObjPrintf\\(\\s*((?:$::string_form\\s*)+)"
+    set messages [regexp -all -inline $form [sources generic/pa_tcl_*.c]]
+    verdict [llength $messages] "generic/pa_tcl_*.c: no message found"
+    foreach {all literals} $messages {
+        set text [text_of $literals]
+        verdict [dict exists $terms $text] "errors.man: no entry \"$text\""
+    }
+}
+
+# --------------------------------------------------------------------- log --
+
+# The level under whose heading a place of the page is; empty where there is none.
+proc level_at {page place} {
+    set heading [string last "\[subsection \{Level " $page $place]
+    set section [string last "\[section " $page $place]
+    set level {}
+    if {$heading > $section} {
+        regexp {Level (\w+)} [string range $page $heading $place] -> level
+    }
+    return $level
+}
+
+# The lines that are put together from parts, as patterns.
+proc joined_lines {text} {
+    set patterns {}
+    foreach {all parts} [regexp -all -inline {\*parts\[\] = \{([^\}]*)\}} $text] {
+        set pattern {}
+        foreach part [regexp -all -inline "$::string_form|\[^,\\s\]\[^,\]*" $parts] {
+            append pattern [expr {[string match \"* $part] ? [text_of $part] : "*"}]
+        }
+        lappend patterns $pattern
+    }
+    return $patterns
+}
+
+proc check_log {} {
+    set page [page DaqPortManager.man]
+    set terms {}
+    foreach use [uses def $page] {
+        set level [level_at $page [dict get $use begin]]
+        if {$level ne {}} {
+            dict set terms [dict get $use text] $level
+        }
+    }
+    set code [sources daemon/*.c]
+    set text_form "(?:(?:$::string_form|PACKAGE_VERSION|PRIu64)\\s*)+"
+    set form "LOG_LEVEL_(\\w+),\\s*(?:NULL|\[\\w>-\]+),\\s*($text_form)"
+    set lines [regexp -all -inline $form $code]
+    verdict [llength $lines] "daemon/*.c: no line of the log found"
+    foreach {all level literals} $lines {
+        set text [text_of $literals]
+        if {$text eq $::hole} {
+            continue
+        }
+        set shown [expr {[dict exists $terms $text] ? [dict get $terms $text] : "none"}]
+        verdict [expr {$shown eq $level}] \
+            "DaqPortManager.man: the log's \"$text\" of level $level is explained under $shown"
+    }
+    foreach pattern [joined_lines $code] {
+        verdict [llength [dict keys $terms $pattern]] \
+            "DaqPortManager.man: the log's \"$pattern\" is not explained"
+    }
+    # The other way round: what is explained is in the sources, piece by piece.
+    regsub -all {"\s*"} $code {} code
+    dict for {text level} $terms {
+        foreach piece [split $text $::hole] {
+            set piece [string trim $piece]
+            if {$piece eq {}} {
+                continue
+            }
+            verdict [expr {[string first $piece $code] >= 0}] \
+                "DaqPortManager.man: the log's \"$text\": \"$piece\" is not in daemon/*.c"
+        }
+    }
+}
+
+proc check_environment {} {
+    set found [regexp -all -inline {getenv\("(\w+)"\)} \
+        [sources generic/*.c unix/*.c daemon/*.c tools/*.c]]
+    verdict [llength $found] "no environment variable found"
+    foreach {all name} $found {
+        verdict [string match "*\\\[var $name\\\]*" $::pages] \
+            "environment variable $name: not in the manual"
+    }
+}
+
+# -------------------------------------------------------------------- main --
+
+if {$argc != 4} {
+    puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES PACKAGE-FOLDER"
+    exit 100
+}
+lassign $argv source daemon lsservices package_folder
+set pages {}
+foreach path [lsort [glob -directory [file join $source doc] *.man]] {
+    lappend pages [file tail $path] [read_file $path]
+}
+regexp {AC_INIT\(\[\w+\], \[([\d.]+)\]\)} [read_file [file join $source configure.ac]] -> version
+
+foreach check {
+    {check_pages $version}
+    {check_program $daemon DaqPortManager.man}
+    {check_program $lsservices lsservices.man}
+    {check_package [file normalize $package_folder]}
+    check_errors
+    check_log
+    check_environment
+} {
+    if {[catch $check message options]} {
+        verdict 0 "[lindex $check 0]: $message"
+    }
+}
+puts "$passed passed, $failed failed[expr {$skipped ? ", $skipped skipped" : {}}]"
+exit [expr {$failed > 0}]
