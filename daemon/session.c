@@ -6,6 +6,7 @@
 #include "pa_text.h"
 
 #include <assert.h>
+#include <errno.h>
 
 enum {
     ECHO_BYTES = 256, /* at most so much of an illegal request is sent back */
@@ -91,6 +92,14 @@ static int refuse_port(struct session *session, struct session_step *step, struc
     return refuse(session, step, reply, error);
 }
 
+/* Ports are for this host; what else is wrong with such a request does not matter. */
+static int refuse_remote(struct session *session, struct session_step *step,
+                         struct pa_buf *reply)
+{
+    step->close = true;
+    return refuse_port(session, step, reply, PA_E_NOT_LOCAL);
+}
+
 /* ------------------------------------------------------------- requests -- */
 
 static int answer_list(struct session *session, struct session_step *step, struct pa_buf *reply)
@@ -104,10 +113,8 @@ static int answer_list(struct session *session, struct session_step *step, struc
 static int answer_gimme(struct session *session, struct session_step *step,
                         struct pa_buf *reply)
 {
-    if (!session->local) {
-        step->close = true;
-        return refuse_port(session, step, reply, PA_E_NOT_LOCAL);
-    }
+    if (!session->local)
+        return refuse_remote(session, step, reply);
     /* With room for the answer made first, an allocation is never undone. */
     int r = pa_buf_reserve(reply, REPLY_BYTES);
     if (r < 0)
@@ -119,7 +126,7 @@ static int answer_gimme(struct session *session, struct session_step *step,
     if (r == TABLE_E_NO_FREE_PORTS)
         return refuse_port(session, step, reply, PA_E_NO_FREE_PORTS);
     if (r < 0)
-        return refuse_port(session, step, reply, PA_E_NO_MEMORY);
+        return refuse_port(session, step, reply, r == -ENOMEM ? PA_E_NO_MEMORY : PA_E_NO_PROBE);
     step->event = SESSION_ALLOCATED;
     step->entry = entry;
     return pa_wire_append_ok(reply, entry->port);
@@ -129,6 +136,8 @@ static int answer(struct session *session, const char *text, size_t size, struct
                   struct session_step *step)
 {
     int r = pa_request_parse(&step->request, text, size);
+    if (r > 0 && r != PA_E_INVALID_REQUEST && !session->local)
+        return refuse_remote(session, step, reply);
     switch (r) {
     case 0:
         return step->request.verb == PA_VERB_LIST ? answer_list(session, step, reply)

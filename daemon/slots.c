@@ -85,20 +85,28 @@ static void fill(struct slots *slots, const struct table_range *ranges, size_t r
     qsort(slots->slot, slots->count, sizeof *slots->slot, compare_slots);
 }
 
+struct turn {
+    uint32_t index;
+    uint16_t port;
+};
+
+static int compare_turns(const void *a, const void *b)
+{
+    return (int)((const struct turn *)b)->port - (int)((const struct turn *)a)->port;
+}
+
 /* Lines all ports up as ready, the highest in front. */
 static int line_up(struct slots *slots)
 {
-    uint32_t *slot_of_port = malloc((UINT16_MAX + 1) * sizeof *slot_of_port);
-    if (!slot_of_port)
+    struct turn *turns = malloc((slots->count + 1) * sizeof *turns);
+    if (!turns)
         return -ENOMEM;
-    for (uint32_t port = 0; port <= UINT16_MAX; ++port)
-        slot_of_port[port] = NONE;
     for (uint32_t i = 0; i < slots->count; ++i)
-        slot_of_port[slots->slot[i].port] = i;
-    for (uint32_t port = UINT16_MAX; port > 0; --port)
-        if (slot_of_port[port] != NONE)
-            push_back(slots, SLOT_READY, slot_of_port[port]);
-    free(slot_of_port);
+        turns[i] = (struct turn){i, slots->slot[i].port};
+    qsort(turns, slots->count, sizeof *turns, compare_turns);
+    for (size_t i = 0; i < slots->count; ++i)
+        push_back(slots, SLOT_READY, turns[i].index);
+    free(turns);
     return 0;
 }
 

@@ -48,6 +48,12 @@ uint32_t suffix_lowest_above(const struct suffix_set *set, uint32_t above)
     return (uint32_t)(w * WORD_BITS) + lowest_clear_bit(below) + 1;
 }
 
+bool suffix_is_taken(const struct suffix_set *set, uint32_t suffix)
+{
+    size_t w = word_of(suffix);
+    return w < set->capacity && (set->words[w] & bit_of(suffix));
+}
+
 int suffix_reserve(struct suffix_set *set, uint32_t suffix)
 {
     size_t needed = word_of(suffix) + 1;

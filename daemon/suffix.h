@@ -5,6 +5,7 @@
  * Which of the suffixes _1, _2, ... of one name are taken.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,9 @@ void suffix_deinit(struct suffix_set *set);
 
 /* The lowest suffix above `above` that is not taken. */
 uint32_t suffix_lowest_above(const struct suffix_set *set, uint32_t above);
+
+/* Whether a suffix is taken. */
+bool suffix_is_taken(const struct suffix_set *set, uint32_t suffix);
 
 /* Makes room, so that suffix_take() of this suffix succeeds. 0 or -ENOMEM. */
 int suffix_reserve(struct suffix_set *set, uint32_t suffix);

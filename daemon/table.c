@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +41,11 @@ struct table {
 
 /* ------------------------------------------------------- the two indexes -- */
 
-static uint64_t hash_names(const struct table *table, const char *name, const char *user)
+static uint64_t hash_names(const struct table *table, const char *name, size_t name_size,
+                           const char *user)
 {
     uint64_t parts[2] = {
-        siphash(&table->hash_key, name, strlen(name)),
+        siphash(&table->hash_key, name, name_size),
         siphash(&table->hash_key, user, strlen(user)),
     };
     return siphash(&table->hash_key, parts, sizeof parts);
@@ -60,11 +62,11 @@ static struct table_entry *find_entry(const struct table *table, uint64_t hash,
 }
 
 static struct table_group *find_group(const struct table *table, uint64_t hash,
-                                      const char *name, const char *user)
+                                      const char *name, size_t name_size, const char *user)
 {
     struct table_group *group = table->groups[hash & table->bucket_mask];
-    while (group && (group->hash != hash || strcmp(group->name, name) != 0 ||
-                     strcmp(group->user, user) != 0))
+    while (group && (group->hash != hash || strncmp(group->name, name, name_size) != 0 ||
+                     group->name[name_size] != '\0' || strcmp(group->user, user) != 0))
         group = group->bucket_next;
     return group;
 }
@@ -193,7 +195,7 @@ size_t table_capacity(const struct table *table)
 const struct table_entry *table_find(const struct table *table, const char *name,
                                      const char *user)
 {
-    return find_entry(table, hash_names(table, name, user), name, user);
+    return find_entry(table, hash_names(table, name, strlen(name), user), name, user);
 }
 
 /* ----------------------------------------------------------- allocating -- */
@@ -205,30 +207,83 @@ struct bearing {
     size_t size; /* bytes of the name, its NUL not counted */
 };
 
+/* Writes the name with the suffix of *bearing into the scratch buffer, and its size and hash.
+ */
+static int form_name(struct table *table, const struct table_group *group,
+                     struct bearing *bearing)
+{
+    char tail[16];
+    int tail_size = snprintf(tail, sizeof tail, "_%lu", (unsigned long)bearing->suffix);
+    table->scratch.size = 0;
+    int r = pa_buf_append_string(&table->scratch, group->name);
+    if (r == 0)
+        r = pa_buf_append(&table->scratch, tail, (size_t)tail_size + 1);
+    if (r < 0)
+        return r;
+    bearing->size = table->scratch.size - 1;
+    bearing->hash = hash_names(table, table->scratch.data, bearing->size, group->user);
+    return 0;
+}
+
+/*
+ * Chooses a suffix that makes a name nobody bears. One that another application
+ * bears as its plain name counts as taken from then on, until that application
+ * lets go of it: see give_back_suffix().
+ */
+static int choose_suffix(struct table *table, struct table_group *group,
+                         struct bearing *bearing)
+{
+    for (;;) {
+        bearing->suffix = suffix_lowest_above(&group->suffixes, 0);
+        int r = form_name(table, group, bearing);
+        if (r == 0)
+            r = suffix_reserve(&group->suffixes, bearing->suffix);
+        if (r < 0 || !find_entry(table, bearing->hash, table->scratch.data, group->user))
+            return r;
+        suffix_take(&group->suffixes, bearing->suffix);
+    }
+}
+
 /* Chooses a name that nobody bears; it is in the table's scratch buffer afterwards. */
 static int choose_name(struct table *table, struct table_group *group, struct bearing *bearing)
 {
     *bearing = (struct bearing){.suffix = 0, .hash = group->hash, .size = strlen(group->name)};
-    const char *name = group->name;
-    while (find_entry(table, bearing->hash, name, group->user)) {
-        char tail[16];
-        bearing->suffix = suffix_lowest_above(&group->suffixes, bearing->suffix);
-        int tail_size = snprintf(tail, sizeof tail, "_%lu", (unsigned long)bearing->suffix);
-        table->scratch.size = 0;
-        int r = pa_buf_append_string(&table->scratch, group->name);
-        if (r == 0)
-            r = pa_buf_append(&table->scratch, tail, (size_t)tail_size + 1);
-        if (r < 0)
-            return r;
-        name = table->scratch.data;
-        bearing->size = table->scratch.size - 1;
-        bearing->hash = hash_names(table, name, group->user);
+    if (find_entry(table, group->hash, group->name, group->user))
+        return choose_suffix(table, group, bearing);
+    table->scratch.size = 0;
+    return pa_buf_append(&table->scratch, group->name, bearing->size + 1);
+}
+
+/* Splits a name of the form BASE_NUMBER as a suffix makes it; false for any other. */
+static bool read_suffix(const char *name, size_t *base_size, uint32_t *suffix)
+{
+    const char *mark = strrchr(name, '_');
+    if (!mark || mark == name || mark[1] < '1' || mark[1] > '9')
+        return false;
+    char *end;
+    unsigned long number = strtoul(mark + 1, &end, 10);
+    if (*end || number > UINT32_MAX)
+        return false;
+    *base_size = (size_t)(mark - name);
+    *suffix = (uint32_t)number;
+    return true;
+}
+
+/* The name of `entry` is free: as its group's suffix, or as one that another group met. */
+static void give_back_suffix(struct table *table, const struct table_entry *entry)
+{
+    size_t base_size;
+    uint32_t suffix;
+    struct table_group *group = NULL;
+    if (entry->suffix > 0) {
+        suffix_give(&entry->group->suffixes, entry->suffix);
+        return;
     }
-    if (bearing->suffix == 0) {
-        table->scratch.size = 0;
-        return pa_buf_append(&table->scratch, group->name, bearing->size + 1);
-    }
-    return suffix_reserve(&group->suffixes, bearing->suffix);
+    if (read_suffix(entry->name, &base_size, &suffix))
+        group = find_group(table, hash_names(table, entry->name, base_size, entry->user),
+                           entry->name, base_size, entry->user);
+    if (group && suffix_is_taken(&group->suffixes, suffix))
+        suffix_give(&group->suffixes, suffix);
 }
 
 /*
@@ -341,8 +396,8 @@ int table_allocate(struct table *table, struct table_owner *owner, const char *n
                    const char *user, uint64_t now_ms, const struct table_prober *prober,
                    struct table_entry **entry)
 {
-    uint64_t hash = hash_names(table, name, user);
-    struct table_group *group = find_group(table, hash, name, user);
+    uint64_t hash = hash_names(table, name, strlen(name), user);
+    struct table_group *group = find_group(table, hash, name, strlen(name), user);
     if (!group)
         group = group_new(table, hash, name, user);
     if (!group)
@@ -360,8 +415,7 @@ void table_release(struct table *table, struct table_entry *entry, uint64_t now_
     owner_remove(entry);
     roster_remove(&table->roster, &entry->item);
     unindex_entry(table, entry);
-    if (entry->suffix > 0)
-        suffix_give(&group->suffixes, entry->suffix);
+    give_back_suffix(table, entry);
     slots_give(&table->slots, entry->slot, now_ms);
     group->members -= 1;
     table->count -= 1;

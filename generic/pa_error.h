@@ -19,6 +19,8 @@
     ROW(PA_E_EMPTY_NAME, "REFUSED", "the names of application and user must not be empty")     \
     ROW(PA_E_CONTROL_CHARACTER, "REFUSED", "a name must not contain control characters")       \
     ROW(PA_E_NOT_A_CHARACTER, "REFUSED", "a name must not contain halves of surrogate pairs")  \
+    ROW(PA_E_NO_PROBE, "REFUSED",                                                              \
+        "no port could be tried: the log of the port manager says why")                        \
     ROW(PA_E_TOO_MANY_CONNECTIONS, "REFUSED", "too many connections")                          \
     ROW(PA_E_NO_MEMORY, "REFUSED", "the port manager is out of memory")                        \
     /* What a client meets. */                                                                 \

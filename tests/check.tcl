@@ -150,7 +150,8 @@ proc check::unit {} {
 proc check::tcl {} {
     variable source
     variable build
-    set settings [list PA_PKGDIR=$build PA_TCLSH=[info nameofexecutable] \
+    set slow [expr {$::env(PA_SANITIZE) ne "" || [info exists ::env(PA_VALGRIND)]}]
+    set settings [list PA_PATIENCE=[expr {$slow ? 8 : 1}] PA_PKGDIR=$build PA_TCLSH=[info nameofexecutable] \
         PA_DAEMON=[wrapper daemon DaqPortManager] PA_LSSERVICES=[wrapper lsservices lsservices]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
         suite [file tail $file] total \

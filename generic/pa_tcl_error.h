@@ -1,0 +1,22 @@
+#ifndef PA_TCL_ERROR_H
+#define PA_TCL_ERROR_H
+
+/*
+ * Errors as a script sees them: a message, and an errorCode of three elements,
+ * {PORTALLOCATOR CLASS message}.
+ *
+ * The classes are those of the error table, and USAGE for a word that the
+ * script got wrong. A wrong number of words keeps Tcl's own {TCL WRONGARGS},
+ * an unknown sub-command {TCL LOOKUP SUBCOMMAND word}.
+ */
+
+#include "pa_failure.h"
+#include "pa_tcl_compat.h"
+
+/* Reports why a call failed. Returns TCL_ERROR. */
+int pa_tcl_error_failure(Tcl_Interp *interp, const struct pa_failure *why);
+
+/* Reports a word the script got wrong; takes over `message`. Returns TCL_ERROR. */
+int pa_tcl_error_usage(Tcl_Interp *interp, Tcl_Obj *message);
+
+#endif
