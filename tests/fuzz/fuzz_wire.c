@@ -146,9 +146,9 @@ static void try_port(const char *text, size_t size)
     int r = pa_wire_parse_port(&listing, text, size);
     REQUIRE(r == 0 || r == PA_E_PROTOCOL);
     REQUIRE(listing.count == (r == 0 ? 2 : 1));
-    REQUIRE(r == 0 || listing.text.size == 2);
+    REQUIRE(r == 0 || listing.text.size == 3);
     pa_listing_seal(&listing);
-    REQUIRE(memcmp(listing.entries[0].name, "ab", 2) == 0);
+    REQUIRE(memcmp(listing.entries[0].name, "a b", 3) == 0);
     if (r == 0) {
         const struct pa_listing_entry *entry = &listing.entries[1];
         REQUIRE(entry->port > 0);

@@ -36,7 +36,8 @@ enum {
     WHOLE_LIST_IN = 16, /* beyond that one list in so many */
 };
 
-#define HOST "192.0.2.7"
+#define HOST         "192.0.2.7"
+#define PROBE_FAILED "no port could be tried: the log of the port manager says why"
 
 static unsigned long seed, round_number;
 static unsigned long long events;
@@ -162,7 +163,7 @@ static void compare_gimme(unsigned c, const struct pa_buf *reply)
     const struct request *request = &clients[c].request;
     int port = model_allocate(c, request->name, request->user);
     if (port <= 0) {
-        compare_fail(reply, port ? "the port manager is out of memory" : "no free ports");
+        compare_fail(reply, port ? PROBE_FAILED : "no free ports");
         return;
     }
     char expected[32];
