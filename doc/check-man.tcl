@@ -179,7 +179,7 @@ proc check_groff {name nroff} {
         skip "$name: groff is not installed"
         return
     }
-    catch {exec groff -z -man -Tutf8 -ww << $nroff 2>@1} complaints
+    catch {exec env -u LD_PRELOAD groff -z -man -Tutf8 -ww << $nroff 2>@1} complaints
     verdict [expr {$complaints eq {}}] "$name: groff says: $complaints"
 }
 
