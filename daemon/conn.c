@@ -32,6 +32,7 @@ enum {
     READ_BYTES = 64 * 1024,  /* one read; a stream's usual piece in libuv */
     REQUESTS_PER_TURN = 64,  /* about a millisecond when each is an allocation */
     RELEASES_PER_TURN = 512, /* likewise */
+    SHORT_BYTES = 512,       /* of a listing; a write that waits takes about half of that */
     ENDING_MS = 2000,        /* for the client to take its last answer */
 };
 
@@ -251,6 +252,18 @@ static bool is_full(const struct conn *conn)
     return unsent_bytes(conn) + conns->reply.size >= conns->config.unsent_max_bytes;
 }
 
+/*
+ * A short listing goes with the other answers of the turn: sent by itself it
+ * would cost more memory in waiting than it has bytes.
+ */
+static int answer_with(struct conn *conn, struct snapshot *snapshot)
+{
+    struct pa_buf *reply = &conn->conns->reply;
+    if (snapshot->size <= SHORT_BYTES)
+        return pa_buf_append(reply, snapshot->text, snapshot->size);
+    return conn_send(conn, reply, snapshot);
+}
+
 static enum outcome take_step(struct conn *conn, const char **cursor, const char *end)
 {
     struct pa_buf *reply = &conn->conns->reply;
@@ -262,7 +275,7 @@ static enum outcome take_step(struct conn *conn, const char **cursor, const char
         return OUTCOME_BROKEN;
     tell_step(conn, &step);
     if (step.snapshot)
-        r = conn_send(conn, reply, step.snapshot);
+        r = answer_with(conn, step.snapshot);
     bool close = step.close;
     session_step_deinit(&step);
     if (r < 0)

@@ -3,8 +3,8 @@
 #include "journal.h"
 
 #include "pa_failure.h"
+#include "pa_text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 void journal_init(struct journal *journal, struct log *log)
@@ -23,8 +23,8 @@ void journal_accepted(struct journal *journal, const char *host)
 static void tell_of_port(struct journal *journal, const struct table_entry *entry,
                          const char *event)
 {
-    char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)entry->port);
+    char port[PA_TEXT_DECIMAL_BYTES];
+    pa_text_decimal(port, entry->port);
     const char *parts[] = {"Port ", port, event, entry->name, " run by ", entry->user};
     log_join(journal->log, LOG_LEVEL_INFO, parts, sizeof parts / sizeof parts[0]);
 }

@@ -85,6 +85,12 @@ static size_t character_bytes(const char *text, size_t size)
     return length;
 }
 
+/* For a short text that is known to be printable ASCII. */
+static void put_plain(struct line *line, const char *text)
+{
+    put_unit(line, text, strlen(text));
+}
+
 static void put_text(struct line *line, const char *text)
 {
     size_t left = strlen(text);
@@ -133,10 +139,10 @@ static void begin_line(struct log *l, struct line *line, enum log_level level, c
 {
     line->length = line->boundary = 0;
     line->cut = false;
-    put_text(line, LEVELS[level]);
-    put_text(line, stamp(l));
+    put_plain(line, LEVELS[level]);
+    put_plain(line, stamp(l));
     put_text(line, host != NULL ? host : l->host);
-    put_unit(line, " ", 1);
+    put_plain(line, " ");
 }
 
 /* A line for the file itself, not for the buffer. */

@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-    LOG_DELAY_MS = 2, /* a line waits no longer for those of the next turns */
+    LOG_DELAY_MS = 5, /* a line waits no longer for those of the next turns */
     BACKLOG = 4096,   /* the kernel cuts it to net.core.somaxconn */
     ACCEPT_RETRY_MS = 100,
     OWN_DESCRIPTORS = 32, /* the loop's, the log's, the files', a probe's */

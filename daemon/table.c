@@ -2,6 +2,7 @@
 
 #include "table.h"
 
+#include "pa_text.h"
 #include "pa_wire.h"
 #include "slots.h"
 #include "suffix.h"
@@ -9,7 +10,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,12 +212,12 @@ struct bearing {
 static int form_name(struct table *table, const struct table_group *group,
                      struct bearing *bearing)
 {
-    char tail[16];
-    int tail_size = snprintf(tail, sizeof tail, "_%lu", (unsigned long)bearing->suffix);
+    char tail[1 + PA_TEXT_DECIMAL_BYTES] = "_";
+    size_t tail_size = 1 + pa_text_decimal(tail + 1, bearing->suffix);
     table->scratch.size = 0;
     int r = pa_buf_append_string(&table->scratch, group->name);
     if (r == 0)
-        r = pa_buf_append(&table->scratch, tail, (size_t)tail_size + 1);
+        r = pa_buf_append(&table->scratch, tail, tail_size + 1);
     if (r < 0)
         return r;
     bearing->size = table->scratch.size - 1;
@@ -319,8 +319,8 @@ static struct table_entry *entry_new(struct table *table, struct table_group *gr
 /* Writes the port right before the rest of the line. */
 static void entry_set_port(struct table_entry *entry, uint16_t port)
 {
-    char digits[PORT_DIGITS + 1];
-    size_t size = (size_t)snprintf(digits, sizeof digits, "%u", (unsigned)port);
+    char digits[PA_TEXT_DECIMAL_BYTES];
+    size_t size = pa_text_decimal(digits, port);
     char *line = (char *)(entry + 1) + strlen(entry->name) + 1 + PORT_DIGITS - size;
     memcpy(line, digits, size);
     entry->port = port;
@@ -437,9 +437,10 @@ int table_append_usage(const struct table *table, struct pa_buf *text)
         const struct table_entry *entry = table->slots.slot[i].entry;
         if (!entry)
             continue;
-        char number[8];
-        int size = snprintf(number, sizeof number, "%u\t", (unsigned)entry->port);
-        r = pa_buf_append(text, number, (size_t)size);
+        char digits[PA_TEXT_DECIMAL_BYTES];
+        r = pa_buf_append(text, digits, pa_text_decimal(digits, entry->port));
+        if (r == 0)
+            r = pa_buf_append(text, "\t", 1);
         if (r == 0)
             r = pa_buf_append_string(text, entry->group->name);
         if (r == 0)

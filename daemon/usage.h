@@ -6,7 +6,7 @@
  *
  * Changes are collected: the file is written USAGE_DELAY_MS after the first of
  * them. A table that always changes is written less often the longer it takes,
- * so that it costs 2 % of the time at most: a thousand ports twenty times a
+ * so that it costs 2 % of the time at most: a thousand ports ten times a
  * second, fifty thousand about every half second. The writing itself is done
  * by a thread; only rendering the text is the loop's.
  */
@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    USAGE_DELAY_MS = 50,   /* what one change in a quiet time waits */
+    USAGE_DELAY_MS = 100,  /* what one change in a quiet time waits */
     USAGE_BUSY_SHARE = 50, /* pause after a write, in multiples of its duration */
 };
 

@@ -109,6 +109,16 @@ static int take_status(struct pa_client *client, const char *line, size_t size,
     return number == 0 ? finish(client) : PA_CLIENT_MORE;
 }
 
+/* `taken` more lines of the listing are in; the last of them is for the message. */
+static int count_lines(struct pa_client *client, size_t taken, const char *line, size_t size,
+                       struct pa_failure *why)
+{
+    if (client->listing.text.size > PA_CLIENT_TEXT_BYTES)
+        return break_protocol(client, why, "the listing is too long at", line, size);
+    client->lines_due -= taken;
+    return client->lines_due == 0 ? finish(client) : PA_CLIENT_MORE;
+}
+
 static int take_port(struct pa_client *client, const char *line, size_t size,
                      struct pa_failure *why)
 {
@@ -117,9 +127,18 @@ static int take_port(struct pa_client *client, const char *line, size_t size,
         return break_off(client, r);
     if (r != 0)
         return break_protocol(client, why, "not a port, a name and a user", line, size);
-    if (client->listing.text.size > PA_CLIENT_TEXT_BYTES)
-        return break_protocol(client, why, "the listing is too long at", line, size);
-    return --client->lines_due == 0 ? finish(client) : PA_CLIENT_MORE;
+    return count_lines(client, 1, line, size, why);
+}
+
+/* The plain lines that stand whole in the bytes at *cursor, where a line begins. */
+static int take_plain_ports(struct pa_client *client, const char **cursor, const char *end,
+                            struct pa_failure *why)
+{
+    const char *begin = *cursor;
+    long taken = pa_wire_parse_plain(&client->listing, cursor, end, client->lines_due);
+    if (taken < 0)
+        return break_off(client, (int)taken);
+    return count_lines(client, (size_t)taken, begin, (size_t)(*cursor - begin), why);
 }
 
 /* An LF that came together with its CR belongs to the reply. */
@@ -148,6 +167,12 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
     while (r == PA_CLIENT_MORE) {
         const char *line;
         size_t size;
+        take_late_lf(client, cursor, end);
+        if (client->state == PA_CLIENT_LINES && !pa_line_pending(&client->line)) {
+            r = take_plain_ports(client, cursor, end, why);
+            if (r != PA_CLIENT_MORE)
+                break;
+        }
         r = pa_line_next(&client->line, cursor, end, &line, &size);
         if (r == PA_LINE_PARTIAL)
             return PA_CLIENT_MORE;

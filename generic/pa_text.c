@@ -113,6 +113,20 @@ bool pa_text_is_utf8(const char *string)
     return true;
 }
 
+size_t pa_text_decimal(char text[PA_TEXT_DECIMAL_BYTES], uint64_t number)
+{
+    char reversed[PA_TEXT_DECIMAL_BYTES];
+    size_t size = 0;
+    do {
+        reversed[size++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    for (size_t i = 0; i < size; ++i)
+        text[i] = reversed[size - 1 - i];
+    text[size] = '\0';
+    return size;
+}
+
 size_t pa_text_cut(const char *text, size_t size, size_t max)
 {
     if (size <= max)

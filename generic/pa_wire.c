@@ -6,7 +6,6 @@
 #include "pa_text.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,9 +156,8 @@ int pa_wire_append_pair(struct pa_buf *buf, const char *first, const char *secon
 
 int pa_wire_append_port(struct pa_buf *buf, uint16_t port, const char *name, const char *user)
 {
-    char number[8];
-    int size = snprintf(number, sizeof number, "%u", (unsigned)port);
-    int r = pa_buf_append(buf, number, (size_t)size);
+    char digits[PA_TEXT_DECIMAL_BYTES];
+    int r = pa_buf_append(buf, digits, pa_text_decimal(digits, port));
     if (r == 0)
         r = pa_wire_append_element(buf, name);
     if (r == 0)
@@ -171,9 +169,10 @@ int pa_wire_append_port(struct pa_buf *buf, uint16_t port, const char *name, con
 
 int pa_wire_append_ok(struct pa_buf *buf, size_t number)
 {
-    char reply[32];
-    int size = snprintf(reply, sizeof reply, "OK %zu\r\n", number);
-    return pa_buf_append(buf, reply, (size_t)size);
+    char reply[3 + PA_TEXT_DECIMAL_BYTES + 2] = "OK ";
+    size_t size = 3 + pa_text_decimal(reply + 3, number);
+    memcpy(reply + size, line_end, 2);
+    return pa_buf_append(buf, reply, size + 2);
 }
 
 int pa_wire_append_fail(struct pa_buf *buf, const char *text)
@@ -280,26 +279,6 @@ static bool is_plain(char c)
     return plain_characters[(unsigned char)c] > ' ';
 }
 
-/*
- * Splits a line of three plain words with single blanks between them, which is
- * what nearly every line is; false for any other, which libtcl must read.
- */
-static bool split_plain(const char *line, size_t size, struct word words[3])
-{
-    const char *cursor = line;
-    const char *end = line + size;
-    for (int i = 0; i < 3; ++i) {
-        const char *begin = cursor;
-        while (cursor < end && is_plain(*cursor))
-            ++cursor;
-        words[i] = (struct word){begin, (size_t)(cursor - begin)};
-        bool ends_well = i < 2 ? cursor < end && *cursor++ == ' ' : cursor == end;
-        if (words[i].size == 0 || !ends_well)
-            return false;
-    }
-    return true;
-}
-
 /* `both` is the name, one byte that separates them, and the user. */
 static int add_port(struct pa_listing *listing, struct word digits, const char *both,
                     size_t name_size, size_t user_size)
@@ -308,6 +287,57 @@ static int add_port(struct pa_listing *listing, struct word digits, const char *
     if (!read_number(digits, &port) || port == 0)
         return PA_E_PROTOCOL;
     return pa_listing_add(listing, (uint16_t)port, both, name_size, user_size);
+}
+
+/* A line's end: LF or CR LF. Returns what is behind it, or NULL. */
+static const char *skip_line_end(const char *at, const char *end)
+{
+    if (end - at > 1 && at[0] == '\r' && at[1] == '\n')
+        return at + 2;
+    return at < end && *at == '\n' ? at + 1 : NULL;
+}
+
+static const char *skip_plain(const char *at, const char *end)
+{
+    while (at < end && is_plain(*at))
+        ++at;
+    return at;
+}
+
+/* One line of three plain words with single blanks: 1; 0 for any other; -ENOMEM. */
+static int parse_plain_line(struct pa_listing *listing, const char **cursor, const char *end)
+{
+    const char *name = skip_plain(*cursor, end);
+    struct word digits = {*cursor, (size_t)(name - *cursor)};
+    if (digits.size == 0 || name == end || *name++ != ' ')
+        return 0;
+    const char *user = skip_plain(name, end);
+    if (user == name || user == end || *user++ != ' ')
+        return 0;
+    const char *stop = skip_plain(user, end);
+    const char *next = skip_line_end(stop, end);
+    if (stop == user || !next)
+        return 0;
+    int r = add_port(listing, digits, name, (size_t)(user - name) - 1, (size_t)(stop - user));
+    if (r != 0)
+        return r < 0 ? r : 0;
+    *cursor = next;
+    return 1;
+}
+
+long pa_wire_parse_plain(struct pa_listing *listing, const char **cursor, const char *end,
+                         size_t max)
+{
+    long count = 0;
+    while ((size_t)count < max) {
+        int r = parse_plain_line(listing, cursor, end);
+        if (r < 0)
+            return r;
+        if (r == 0)
+            break;
+        ++count;
+    }
+    return count;
 }
 
 /* A backslash sequence may have made what UTF-8 does not have: a lone surrogate, Tcl's NUL. */
@@ -340,9 +370,6 @@ static int add_list(struct pa_listing *listing, const char *text)
 
 int pa_wire_parse_port(struct pa_listing *listing, const char *line, size_t size)
 {
-    struct word words[3];
-    if (split_plain(line, size, words))
-        return add_port(listing, words[0], words[1].text, words[1].size, words[2].size);
     if (has_nul(line, size))
         return PA_E_PROTOCOL;
     struct pa_buf text = PA_BUF_NULL;

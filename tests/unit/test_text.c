@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "alloc_fail.h"
@@ -188,6 +189,18 @@ static void a_long_failure_is_cut_between_characters(void **state)
     }
 }
 
+static void a_number_is_written_as_printf_writes_it(void **state)
+{
+    (void)state;
+    static const uint64_t numbers[] = {0, 1, 9, 10, 65535, 4294967296, UINT64_MAX};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; ++i) {
+        char text[PA_TEXT_DECIMAL_BYTES], expected[PA_TEXT_DECIMAL_BYTES];
+        snprintf(expected, sizeof expected, "%llu", (unsigned long long)numbers[i]);
+        assert_int_equal(pa_text_decimal(text, numbers[i]), strlen(expected));
+        assert_string_equal(text, expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +211,7 @@ int main(void)
         cmocka_unit_test(control_characters_are_found),
         cmocka_unit_test(a_text_is_cut_between_characters),
         cmocka_unit_test(without_memory_nothing_is_appended_by_halves),
+        cmocka_unit_test(a_number_is_written_as_printf_writes_it),
         cmocka_unit_test(a_failure_has_the_text_of_its_row),
         cmocka_unit_test(a_failure_shows_no_control_characters),
         cmocka_unit_test(a_long_failure_is_cut_between_characters),

@@ -539,6 +539,39 @@ static void without_memory_the_listing_stays_as_it_is(void **state)
                                 "it is longer than sixty-four bytes} user");
 }
 
+static void plain_lines_are_taken_up_to_the_first_that_is_not(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t max;
+        long taken;
+        const char *rest;
+    } rows[] = {
+        {"1 a b\r\n2 c d\n", 9, 2, ""},
+        {"1 a b\n2 c d\n", 1, 1, "2 c d\n"},
+        {"1 a b\r\n2 {c} d\n3 e f\n", 9, 1, "2 {c} d\n3 e f\n"},
+        {"1 a b\r\n2 c d\r", 9, 1, "2 c d\r"},
+        {"1 a b\r\n2 c", 9, 1, "2 c"},
+        {"1 a b\n2  c d\n", 9, 1, "2  c d\n"},
+        {"1 a b\n2 c d \n", 9, 1, "2 c d \n"},
+        {"0 a b\n", 9, 0, "0 a b\n"},
+        {"65536 a b\n", 9, 0, "65536 a b\n"},
+        {"1 a caf\xc3\xa9\n", 9, 0, "1 a caf\xc3\xa9\n"},
+        {"", 9, 0, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i) {
+        struct pa_listing listing = PA_LISTING_NULL;
+        const char *cursor = rows[i].bytes;
+        const char *end = cursor + strlen(cursor);
+        assert_int_equal(pa_wire_parse_plain(&listing, &cursor, end, rows[i].max),
+                         rows[i].taken);
+        assert_string_equal(cursor, rows[i].rest);
+        assert_int_equal(listing.count, rows[i].taken);
+        pa_listing_deinit(&listing);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +601,7 @@ int main(void)
         cmocka_unit_test(any_other_first_line_breaks_the_protocol),
         cmocka_unit_test(a_line_of_the_listing_is_a_list_of_three),
         cmocka_unit_test(strings_of_the_listing_are_utf8),
+        cmocka_unit_test(plain_lines_are_taken_up_to_the_first_that_is_not),
         cmocka_unit_test(what_is_no_list_of_three_breaks_the_protocol),
         cmocka_unit_test(every_line_is_read_as_libtcl_reads_it),
         cmocka_unit_test(what_is_listed_comes_back),
