@@ -63,7 +63,7 @@ static int bind_to(int fd, int family, const char *address, int port)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {0};
     socklen_t size = sizeof name;
     if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
         return -errno;

@@ -171,8 +171,9 @@ int pa_wire_append_ok(struct pa_buf *buf, size_t number)
 {
     char reply[3 + PA_TEXT_DECIMAL_BYTES + 2] = "OK ";
     size_t size = 3 + pa_text_decimal(reply + 3, number);
-    memcpy(reply + size, line_end, 2);
-    return pa_buf_append(buf, reply, size + 2);
+    reply[size++] = line_end[0];
+    reply[size++] = line_end[1];
+    return pa_buf_append(buf, reply, size);
 }
 
 int pa_wire_append_fail(struct pa_buf *buf, const char *text)

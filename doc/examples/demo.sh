@@ -18,7 +18,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-bold= plain=
+bold=''
+plain=''
 if [ -t 1 ]; then
     bold=$(printf '\033[1m') plain=$(printf '\033[0m')
 fi

@@ -809,8 +809,9 @@ static void a_failing_probe_refuses_the_request(void **state)
     say(&client, "GIMME a u\n");
     assert_non_null(client.answers.data);
     client.answers.data[client.answers.size - 1] = '\0';
-    assert_string_equal(client.answers.data,
-                        "FAIL {no port could be tried: the log of the port manager says why}\r");
+    assert_string_equal(
+        client.answers.data,
+        "FAIL {no port could be tried: the log of the port manager says why}\r");
     assert_false(client.closed);
     fake.error = 0;
     client.answers.size = 0;
