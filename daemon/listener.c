@@ -63,12 +63,15 @@ static int bind_to(int fd, int family, const char *address, int port)
 
 static int bound_port(int fd)
 {
-    struct sockaddr_storage name = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } name = {.ipv6 = {0}};
     socklen_t size = sizeof name;
-    if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
+    if (getsockname(fd, &name.any, &size) < 0)
         return -errno;
-    return ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                            : ((struct sockaddr_in *)&name)->sin_port);
+    return ntohs(name.any.sa_family == AF_INET6 ? name.ipv6.sin6_port : name.ipv4.sin_port);
 }
 
 /* Adds one bound socket to the listener. */
