@@ -141,15 +141,6 @@ static int take_plain_ports(struct pa_client *client, const char **cursor, const
     return count_lines(client, (size_t)taken, begin, (size_t)(*cursor - begin), why);
 }
 
-/* An LF that came together with its CR belongs to the reply. */
-static void take_late_lf(struct pa_client *client, const char **cursor, const char *end)
-{
-    if (client->line.after_cr && *cursor < end && **cursor == '\n') {
-        client->line.after_cr = false;
-        ++*cursor;
-    }
-}
-
 static int break_long_line(struct pa_client *client, struct pa_failure *why, const char *bytes,
                            const char *end)
 {
@@ -167,7 +158,7 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
     while (r == PA_CLIENT_MORE) {
         const char *line;
         size_t size;
-        take_late_lf(client, cursor, end);
+        pa_line_skip_lf(&client->line, cursor, end);
         if (client->state == PA_CLIENT_LINES && !pa_line_pending(&client->line)) {
             r = take_plain_ports(client, cursor, end, why);
             if (r != PA_CLIENT_MORE)
@@ -183,14 +174,14 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
         r = client->state == PA_CLIENT_STATUS ? take_status(client, line, size, why)
                                               : take_port(client, line, size, why);
     }
-    take_late_lf(client, cursor, end);
+    pa_line_skip_lf(&client->line, cursor, end);
     return r;
 }
 
 bool pa_client_take_idle(struct pa_client *client, const char *bytes, size_t size)
 {
     const char *end = bytes + size;
-    take_late_lf(client, &bytes, end);
+    pa_line_skip_lf(&client->line, &bytes, end);
     if (bytes < end && client->state == PA_CLIENT_IDLE)
         client->state = PA_CLIENT_BROKEN;
     return client->state == PA_CLIENT_IDLE;

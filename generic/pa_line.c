@@ -19,7 +19,7 @@ static const char *find_end(const char *begin, const char *end)
     return cr ? cr : lf;
 }
 
-static void skip_lf_after_cr(struct pa_line *line, const char **cursor, const char *end)
+void pa_line_skip_lf(struct pa_line *line, const char **cursor, const char *end)
 {
     if (line->after_cr && *cursor < end) {
         if (**cursor == '\n')
@@ -33,7 +33,7 @@ int pa_line_next(struct pa_line *line, const char **cursor, const char *end, con
 {
     if (line->kept_is_whole)
         pa_line_deinit(line);
-    skip_lf_after_cr(line, cursor, end);
+    pa_line_skip_lf(line, cursor, end);
     if (*cursor == end)
         return PA_LINE_PARTIAL;
 

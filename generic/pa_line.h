@@ -46,6 +46,12 @@ void pa_line_deinit(struct pa_line *line);
 int pa_line_next(struct pa_line *line, const char **cursor, const char *end, const char **text,
                  size_t *size);
 
+/*
+ * Advances *cursor behind an LF that belongs to the CR before it, if that was
+ * the end of the last line. For who looks at the bytes before pa_line_next().
+ */
+void pa_line_skip_lf(struct pa_line *line, const char **cursor, const char *end);
+
 /* Whether an unfinished line is waiting for its end. */
 bool pa_line_pending(const struct pa_line *line);
 

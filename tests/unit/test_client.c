@@ -136,6 +136,20 @@ static void check_listing(struct pa_client *client, int r)
     assert_int_equal(client->state, PA_CLIENT_IDLE);
 }
 
+static void check_broken(struct pa_client *client, int r)
+{
+    assert_int_equal(r, PA_CLIENT_FAILED);
+    assert_int_equal(why.error, PA_E_PROTOCOL);
+    assert_int_equal(client->state, PA_CLIENT_BROKEN);
+    assert_null(client->listing.entries);
+}
+
+static void an_empty_line_after_a_bare_cr_and_a_line_is_not_taken_for_its_lf(void **state)
+{
+    (void)state;
+    in_all_packets(PA_VERB_LIST, "OK 2\r30001 app ann\n\n30002 app bob\n", check_broken);
+}
+
 static void a_listing_arrives_in_any_packets(void **state)
 {
     (void)state;
@@ -231,14 +245,6 @@ static void a_late_lf_belongs_to_the_reply_before(void **state)
 }
 
 /* -------------------------------------------------------- broken protocol -- */
-
-static void check_broken(struct pa_client *client, int r)
-{
-    assert_int_equal(r, PA_CLIENT_FAILED);
-    assert_int_equal(why.error, PA_E_PROTOCOL);
-    assert_int_equal(client->state, PA_CLIENT_BROKEN);
-    assert_null(client->listing.entries);
-}
 
 static void assert_broken(enum pa_verb verb, const char *reply, const char *named)
 {
@@ -428,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_name_that_would_break_the_line_is_not_sent),
         cmocka_unit_test(a_port_arrives_in_any_packets),
         cmocka_unit_test(an_empty_listing_is_complete_at_once),
+        cmocka_unit_test(an_empty_line_after_a_bare_cr_and_a_line_is_not_taken_for_its_lf),
         cmocka_unit_test(a_listing_arrives_in_any_packets),
         cmocka_unit_test(a_refusal_is_the_line_as_it_came),
         cmocka_unit_test(one_client_asks_again_and_again),
