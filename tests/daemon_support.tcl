@@ -13,6 +13,10 @@
 
 source [file join [file dirname [file normalize [info script]]] support.tcl]
 
+# An other process is killed in the end and cannot tidy up.
+if {[file normalize $::argv0] eq [file normalize [info script]]} {
+    file delete -force [support scratch]
+}
 set support::patience [expr {max($support::patience, 6)}]
 testConstraint plain [expr {(![info exists ::env(PA_SANITIZE)] || $::env(PA_SANITIZE) eq {})
     && ![info exists ::env(PA_VALGRIND)]}]
