@@ -55,9 +55,11 @@ static uv_stream_t *stream_of(struct conn *conn)
     return (uv_stream_t *)&conn->tcp;
 }
 
+/* What waits for the client, and the memory that its waiting takes. */
 static size_t unsent_bytes(const struct conn *conn)
 {
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp);
+    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp) +
+           conn->pending_count * sizeof(struct pending);
 }
 
 static bool is_ending(const struct conn *conn)
@@ -173,6 +175,7 @@ static void on_written(uv_write_t *request, int status)
     struct conn *conn = pending->conn;
     snapshot_unref(pending->snapshot);
     free(pending);
+    conn->pending_count -= 1;
     if (status < 0)
         conn_close(conn);
     else if (conn->backlog.size > 0 &&
@@ -204,8 +207,10 @@ static int queue(struct conn *conn, const struct pa_buf *text, struct snapshot *
     if (r < 0) {
         snapshot_unref(pending->snapshot);
         free(pending);
+        return r;
     }
-    return r;
+    conn->pending_count += 1;
+    return 0;
 }
 
 int conn_send(struct conn *conn, struct pa_buf *text, struct snapshot *snapshot)

@@ -27,6 +27,7 @@ struct conn {
     uint64_t ending_until_ms;
     struct pa_buf backlog; /* bytes read and not yet handled; reading has stopped */
     size_t backlog_at;     /* how many of them are done with */
+    size_t pending_count;  /* writes that wait in libuv */
     bool runnable;
     bool at_end; /* the client has sent its last byte */
     bool closed; /* libuv is done with the handle */

@@ -8,7 +8,7 @@
  * What can go wrong, and what is done:
  * - No descriptor is left to accept with: connections_max stays below the limit,
  *   so this is the system's limit. libuv accepts and closes with its spare
- *   descriptor, which sheds the load and does not spin; the log says so.
+ *   descriptor, which sheds the load, silently, and does not spin.
  * - No memory is left to accept with: libuv stops listening until the waiting
  *   connection is taken, so it is tried again every ACCEPT_RETRY_MS.
  * - The usage file cannot be written: the log says so once, and it is tried

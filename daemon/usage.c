@@ -66,7 +66,10 @@ void usage_write(struct usage *usage)
 int64_t usage_end(struct usage *usage, uint64_t now_ms, const char **news)
 {
     usage->writing = false;
-    usage->not_before_ms = now_ms + USAGE_BUSY_SHARE * (now_ms - usage->started_ms);
+    uint64_t pause_ms = USAGE_BUSY_SHARE * (now_ms - usage->started_ms);
+    if (pause_ms > USAGE_PAUSE_MAX_MS)
+        pause_ms = USAGE_PAUSE_MAX_MS;
+    usage->not_before_ms = now_ms + pause_ms;
     bool failed = usage->result != 0;
     *news = NULL;
     if (failed && !usage->failed)

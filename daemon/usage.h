@@ -20,8 +20,9 @@
 #include <stdint.h>
 
 enum {
-    USAGE_DELAY_MS = 100,  /* what one change in a quiet time waits */
-    USAGE_BUSY_SHARE = 50, /* pause after a write, in multiples of its duration */
+    USAGE_DELAY_MS = 100,      /* what one change in a quiet time waits */
+    USAGE_PAUSE_MAX_MS = 1000, /* whatever a disk did */
+    USAGE_BUSY_SHARE = 50,     /* pause after a write, in multiples of its duration */
 };
 
 struct usage {

@@ -179,14 +179,22 @@ static void after_a_shortage_of_memory_a_write_can_be_arranged_without_a_change(
     assert_content("102\ta\tfox\n");
 }
 
-static void a_slow_disk_is_left_alone_ten_times_as_long(void **state)
+static void a_slow_disk_is_left_alone_many_times_as_long(void **state)
 {
     (void)state;
     usage_changed(&usage, 0);
-    assert_int_equal(write_now(50, 1000), -1); /* over at 1050 */
-    assert_int_equal(usage_changed(&usage, 1100), USAGE_BUSY_SHARE * 1000 - 50);
-    assert_int_equal(write_now(11050, 0), -1);
-    assert_int_equal(usage_changed(&usage, 11060), USAGE_DELAY_MS);
+    assert_int_equal(write_now(50, 10), -1); /* over at 60 */
+    assert_int_equal(usage_changed(&usage, 110), USAGE_BUSY_SHARE * 10 - 50);
+}
+
+static void a_disk_that_stalled_is_tried_again_before_long(void **state)
+{
+    (void)state;
+    usage_changed(&usage, 0);
+    assert_int_equal(write_now(50, 60000), -1); /* over at 60050 */
+    assert_int_equal(usage_changed(&usage, 60100), USAGE_PAUSE_MAX_MS - 50);
+    assert_int_equal(write_now(61050, 0), -1);
+    assert_int_equal(usage_changed(&usage, 61060), USAGE_DELAY_MS);
 }
 
 static void a_pause_that_is_over_delays_nothing(void **state)
@@ -259,7 +267,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             after_a_shortage_of_memory_a_write_can_be_arranged_without_a_change, setup,
             teardown),
-        cmocka_unit_test_setup_teardown(a_slow_disk_is_left_alone_ten_times_as_long, setup,
+        cmocka_unit_test_setup_teardown(a_slow_disk_is_left_alone_many_times_as_long, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_disk_that_stalled_is_tried_again_before_long, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pause_that_is_over_delays_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failing_disk_is_news_once_and_so_is_its_recovery,
