@@ -1,0 +1,252 @@
+/* The public calls that send and receive. */
+
+#include "attach.h"
+#include "bell.h"
+
+#include <errno.h>
+
+#define PUBLIC __attribute__((visibility("default")))
+
+/* How long a call may block: not at all, as long as it takes, or until a deadline. */
+struct limit {
+    bool blocks;
+    const struct timespec *deadline;
+};
+
+static const struct limit never = {false, NULL};
+static const struct limit forever = {true, NULL};
+
+/* -------------------------------------------------------------- outcomes -- */
+
+/* What a finding of the ring is to the caller; `waited`: the call was blocked before. */
+static int outcome(const struct attach_port *port, int found, bool waited)
+{
+    if (found != RING_DEAD && found != -EIDRM)
+        return found == RING_DAMAGED ? -EIO : found;
+    /* Who says that a port is dead has seen to it that nobody can say otherwise. */
+    ring_kill(&port->ring);
+    return waited ? -EIDRM : -EINVAL;
+}
+
+/* Ends a call: 0 or more as it is; otherwise -1 with errno. */
+static int leave(int id, int r)
+{
+    attach_leave();
+    if (r >= 0)
+        return r;
+    if (r == -EINVAL || r == -EIDRM)
+        attach_forget(id);
+    errno = -r;
+    return -1;
+}
+
+static int refuse(int error)
+{
+    errno = error;
+    return -1;
+}
+
+static bool is_time(const struct timespec *deadline)
+{
+    return deadline && deadline->tv_nsec >= 0 && deadline->tv_nsec < 1000000000L;
+}
+
+/* --------------------------------------------------------------- sending -- */
+
+static inline void tell_receivers(const struct attach_port *port)
+{
+    waiting_settle(port->ring.segment, SIDE_RECEIVERS);
+    bell_ring(port->ring.segment, port->id);
+}
+
+/* The port was full. */
+static int send_later(struct attach_port *port, long msg, const struct limit *limit)
+{
+    struct segment *segment = port->ring.segment;
+    if (!limit->blocks) {
+        waiting_settle(segment, SIDE_RECEIVERS);
+        return -EAGAIN;
+    }
+    struct wait wait;
+    waiting_begin(&wait, segment, SIDE_SENDERS, &port->habit[SIDE_SENDERS], port->ring.count,
+                  limit->deadline);
+    int r = RING_FULL;
+    while (r == RING_FULL) {
+        r = waiting_step(&wait);
+        if (r == 0)
+            r = ring_push(&port->ring, msg);
+    }
+    waiting_end(&wait, r == 0 && ring_has_room(&port->ring));
+    return outcome(port, r, true);
+}
+
+static int send_one(struct attach_port *port, long msg, const struct limit *limit)
+{
+    int r = ring_push(&port->ring, msg);
+    return r == RING_FULL ? send_later(port, msg, limit) : r == 0 ? 0 : outcome(port, r, false);
+}
+
+static int send_within(int id, long msg, const struct limit *limit)
+{
+    struct attach_port *port;
+    int r = attach_enter(id, &port);
+    if (r == 0)
+        r = send_one(port, msg, limit);
+    if (r == 0)
+        tell_receivers(port);
+    return leave(id, r);
+}
+
+PUBLIC int psend(int portid, long msg)
+{
+    return send_within(portid, msg, &forever);
+}
+
+PUBLIC int ptrysend(int portid, long msg)
+{
+    return send_within(portid, msg, &never);
+}
+
+PUBLIC int ptimedsend(int portid, long msg, const struct timespec *deadline)
+{
+    struct limit limit = {true, deadline};
+    return is_time(deadline) ? send_within(portid, msg, &limit) : refuse(EINVAL);
+}
+
+static ssize_t send_all(int id, const long *msgs, size_t n, const struct limit *limit)
+{
+    struct attach_port *port;
+    if (!msgs || n == 0)
+        return refuse(EINVAL);
+    int r = attach_enter(id, &port);
+    if (r < 0)
+        return leave(id, r);
+    size_t sent = 0;
+    while (sent < n && r == 0) {
+        r = ring_push(&port->ring, msgs[sent]);
+        if (r == RING_FULL) {
+            if (sent > 0)
+                tell_receivers(port); /* who are to make room */
+            r = send_later(port, msgs[sent], limit);
+        } else if (r != 0) {
+            r = outcome(port, r, false);
+        }
+        sent += r == 0;
+    }
+    if (sent == 0)
+        return leave(id, r);
+    tell_receivers(port);
+    attach_leave();
+    return (ssize_t)sent;
+}
+
+PUBLIC ssize_t psendv(int portid, const long *msgs, size_t n)
+{
+    return send_all(portid, msgs, n, &forever);
+}
+
+PUBLIC ssize_t ptrysendv(int portid, const long *msgs, size_t n)
+{
+    return send_all(portid, msgs, n, &never);
+}
+
+/* ------------------------------------------------------------- receiving -- */
+
+/* The port was empty, and this call does not block. */
+static int receive_none(struct attach_port *port, long *msgs, size_t n, size_t *taken)
+{
+    waiting_settle(port->ring.segment, SIDE_SENDERS);
+    if (!atomic_load_explicit(&port->has_bell, memory_order_relaxed))
+        return -EAGAIN;
+    bell_rearm(port);
+    int r = ring_pop(&port->ring, msgs, n, taken);
+    return r == RING_EMPTY ? -EAGAIN : outcome(port, r, false);
+}
+
+/* The port was empty. */
+static int receive_later(struct attach_port *port, long *msgs, size_t n, size_t *taken,
+                         const struct limit *limit)
+{
+    struct wait wait;
+    if (!limit->blocks)
+        return receive_none(port, msgs, n, taken);
+    waiting_begin(&wait, port->ring.segment, SIDE_RECEIVERS, &port->habit[SIDE_RECEIVERS],
+                  port->ring.count, limit->deadline);
+    int r = RING_EMPTY;
+    while (r == RING_EMPTY) {
+        r = waiting_step(&wait);
+        if (r == 0)
+            r = ring_pop(&port->ring, msgs, n, taken);
+    }
+    waiting_end(&wait, r == 0 && ring_has_message(&port->ring));
+    return outcome(port, r, true);
+}
+
+static int receive_within(int id, long *msgs, size_t n, size_t *taken,
+                          const struct limit *limit)
+{
+    struct attach_port *port;
+    int r = attach_enter(id, &port);
+    if (r == 0) {
+        r = ring_pop(&port->ring, msgs, n, taken);
+        if (r == RING_EMPTY)
+            r = receive_later(port, msgs, n, taken, limit);
+        else if (r != 0)
+            r = outcome(port, r, false);
+    }
+    if (r == 0)
+        waiting_settle(port->ring.segment, SIDE_SENDERS);
+    return leave(id, r);
+}
+
+PUBLIC long preceive(int portid)
+{
+    long msg;
+    size_t taken;
+    if (receive_within(portid, &msg, 1, &taken, &forever) < 0)
+        return -1;
+    if (msg == -1)
+        errno = 0;
+    return msg;
+}
+
+static int receive_one(int id, long *msg, const struct limit *limit)
+{
+    size_t taken;
+    return msg ? receive_within(id, msg, 1, &taken, limit) : refuse(EINVAL);
+}
+
+PUBLIC int preceive_r(int portid, long *msg)
+{
+    return receive_one(portid, msg, &forever);
+}
+
+PUBLIC int ptryreceive(int portid, long *msg)
+{
+    return receive_one(portid, msg, &never);
+}
+
+PUBLIC int ptimedreceive(int portid, long *msg, const struct timespec *deadline)
+{
+    struct limit limit = {true, deadline};
+    return is_time(deadline) ? receive_one(portid, msg, &limit) : refuse(EINVAL);
+}
+
+static ssize_t receive_some(int id, long *msgs, size_t n, const struct limit *limit)
+{
+    size_t taken;
+    if (!msgs || n == 0)
+        return refuse(EINVAL);
+    int r = receive_within(id, msgs, n, &taken, limit);
+    return r < 0 ? r : (ssize_t)taken;
+}
+
+PUBLIC ssize_t preceivev(int portid, long *msgs, size_t n)
+{
+    return receive_some(portid, msgs, n, &forever);
+}
+
+PUBLIC ssize_t ptryreceivev(int portid, long *msgs, size_t n)
+{
+    return receive_some(portid, msgs, n, &never);
+}

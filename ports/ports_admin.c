@@ -1,0 +1,391 @@
+/* The public calls that make, name, show, empty and end ports. */
+
+#include "attach.h"
+#include "bell.h"
+#include "nspace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PUBLIC __attribute__((visibility("default")))
+
+/* 0 or more as it is; a negative errno as -1 with errno. */
+static int give(int r)
+{
+    if (r >= 0)
+        return r;
+    errno = -r;
+    return -1;
+}
+
+static bool is_dead(const struct attach_port *port)
+{
+    return atomic_load(&port->ring.segment->word) & WORD_DEAD;
+}
+
+/* Pins a port that lives; -EINVAL for one that does not, which is forgotten. */
+static int pin_living(int id, struct attach_port **port)
+{
+    int r = attach_pin(id, port);
+    if (r < 0 || !is_dead(*port))
+        return r;
+    ring_kill(&(*port)->ring);
+    attach_unpin(*port);
+    attach_forget(id);
+    return -EINVAL;
+}
+
+static int is_living(int id)
+{
+    struct attach_port *port;
+    int r = pin_living(id, &port);
+    if (r == 0)
+        attach_unpin(port);
+    return r;
+}
+
+/* ---------------------------------------------------------------- ending -- */
+
+/* Takes from the namespace what a dead port has there. Under the namespace's lock. */
+static void remove_files(const struct attach_port *port)
+{
+    struct segment *segment = port->ring.segment;
+    char name[PORTS_NAME_MAX + 1] = "";
+    memcpy(name, segment->name, PORTS_NAME_MAX);
+    if (atomic_load(&segment->name_state) != NAME_NONE && nspace_resolve(name) == port->id)
+        nspace_unlink(name);
+    nspace_remove(port->id);
+    bell_end(segment, port->id);
+}
+
+static void drain(const struct attach_port *port, int (*dispose)(long))
+{
+    long msg;
+    while (ring_drain(&port->ring, &msg) == 0)
+        if (dispose)
+            dispose(msg);
+}
+
+/*
+ * Marks the port as dead and removes its files. One that was dead already is
+ * finished here if whoever killed it did not live to do so.
+ */
+static int end_port(const struct attach_port *port)
+{
+    int lock = nspace_lock();
+    if (lock < 0)
+        return lock;
+    int r = is_dead(port) && !nspace_exists(port->id) ? -EINVAL : 0;
+    if (r == 0) {
+        waiting_kill(port->ring.segment);
+        ring_kill(&port->ring);
+        remove_files(port);
+    }
+    nspace_unlock(lock);
+    return r;
+}
+
+PUBLIC int pdelete(int portid, int (*dispose)(long))
+{
+    struct attach_port *port;
+    int r = attach_pin(portid, &port);
+    if (r < 0)
+        return give(r);
+    r = end_port(port);
+    if (r == 0)
+        drain(port, dispose);
+    if (r == 0 || r == -EINVAL)
+        attach_forget(portid);
+    attach_unpin(port);
+    return give(r);
+}
+
+PUBLIC int preset(int portid, int (*dispose)(long))
+{
+    struct attach_port *port;
+    int r = pin_living(portid, &port);
+    if (r < 0)
+        return give(r);
+    struct segment *segment = port->ring.segment;
+    uint64_t waiting, end;
+    r = ring_measure(&port->ring, &waiting, &end);
+    if (r == 0)
+        waiting_reset(segment);
+    long msg;
+    while (r == 0 && (r = ring_pop_below(&port->ring, end, &msg)) == 0) {
+        waiting_settle(segment, SIDE_SENDERS);
+        if (dispose)
+            dispose(msg);
+    }
+    attach_unpin(port);
+    return give(r == RING_DAMAGED ? -EIO : r == RING_DEAD ? -EINVAL : 0);
+}
+
+/* ---------------------------------------------------------------- naming -- */
+
+/* Frees a name that a dead port left behind. Under the lock. 0, or -EEXIST with *id for a
+ * living port's. */
+static int free_name(const char *name, int *id)
+{
+    *id = nspace_resolve(name);
+    if (*id == -ENOENT)
+        return 0;
+    if (*id < 0)
+        return *id;
+    struct attach_port *port;
+    int r = attach_pin(*id, &port);
+    if (r == -EINVAL) { /* no file: it died, or was never published */
+        nspace_unlink(name);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    bool dead = is_dead(port);
+    if (dead)
+        remove_files(port);
+    attach_unpin(port);
+    return dead ? 0 : -EEXIST;
+}
+
+/* What a process that died in bind() left is settled first. Under the lock. */
+static enum name_state settle_name(const struct attach_port *port)
+{
+    struct segment *segment = port->ring.segment;
+    char name[PORTS_NAME_MAX + 1] = "";
+    enum name_state state = (enum name_state)atomic_load(&segment->name_state);
+    if (state == NAME_COMING) {
+        memcpy(name, segment->name, PORTS_NAME_MAX);
+        state = nspace_resolve(name) == port->id ? NAME_BOUND : NAME_NONE;
+        atomic_store(&segment->name_state, state);
+    }
+    return state;
+}
+
+static int bind_locked(const struct attach_port *port, const char *name)
+{
+    struct segment *segment = port->ring.segment;
+    int other;
+    if (is_dead(port))
+        return -EINVAL;
+    if (settle_name(port) != NAME_NONE)
+        return -EISCONN;
+    int r = free_name(name, &other);
+    if (r < 0)
+        return r;
+    memset(segment->name, 0, sizeof segment->name);
+    memcpy(segment->name, name, strnlen(name, PORTS_NAME_MAX));
+    atomic_store(&segment->name_state, NAME_COMING);
+    r = nspace_link(name, port->id);
+    atomic_store(&segment->name_state, r == 0 ? NAME_BOUND : NAME_NONE);
+    return r;
+}
+
+PUBLIC int pbind(int portid, const char *name)
+{
+    struct attach_port *port;
+    if (!name)
+        return give(-EINVAL);
+    int r = pin_living(portid, &port);
+    if (r < 0)
+        return give(r);
+    int lock = nspace_lock();
+    r = lock < 0 ? lock : bind_locked(port, name);
+    if (lock >= 0)
+        nspace_unlock(lock);
+    attach_unpin(port);
+    return give(r);
+}
+
+PUBLIC int pgetport(const char *name)
+{
+    if (!name)
+        return give(-EINVAL);
+    int id = nspace_resolve(name);
+    if (id < 0)
+        return give(id);
+    int r = is_living(id);
+    return give(r == 0 ? id : r == -EINVAL ? -ENOENT : r);
+}
+
+/* ---------------------------------------------------------------- making -- */
+
+/* The first lines of a port to be, with its name, if it gets one. */
+static int write_lines(int fd, int id, int count, const char *name)
+{
+    struct segment segment;
+    memset(&segment, 0, sizeof segment);
+    segment_init(&segment, id, count);
+    if (name) {
+        memcpy(segment.name, name, strnlen(name, PORTS_NAME_MAX));
+        atomic_store(&segment.name_state, NAME_BOUND);
+    }
+    size_t bytes = offsetof(struct segment, head);
+    ssize_t written = pwrite(fd, &segment, bytes, 0);
+    return written == (ssize_t)bytes ? 0 : written < 0 ? -errno : -EIO;
+}
+
+/*
+ * The name is linked before the port is there: whoever dies in between leaves
+ * a link to nothing, which is as good as no link.
+ */
+static int publish_as(int fd, int id, int count, const char *name)
+{
+    int r = write_lines(fd, id, count, name);
+    if (r == 0 && name)
+        r = nspace_link(name, id);
+    if (r < 0)
+        return r;
+    r = nspace_publish(fd, id);
+    if (r < 0 && name)
+        nspace_unlink(name);
+    return r;
+}
+
+/* Under the lock if there is a name, which is free. The id, or a negative errno. */
+static int make_port(int count, const char *name, const mode_t *mode)
+{
+    struct attach_port *port;
+    int fd = nspace_make(segment_bytes(segment_log2(count)), mode);
+    if (fd < 0)
+        return fd;
+    int id, r;
+    do { /* an id that is in use was given out 2^31 creations ago */
+        id = nspace_next_id();
+        r = id < 0 ? id : publish_as(fd, id, count, name);
+    } while (r == -EEXIST);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    r = attach_made(fd, id, &port);
+    if (r < 0) {
+        if (name)
+            nspace_unlink(name);
+        nspace_remove(id);
+    }
+    return r < 0 ? r : id;
+}
+
+static bool is_count(int count)
+{
+    return count >= 1 && count <= PORTS_COUNT_MAX;
+}
+
+PUBLIC int pcreate(int count)
+{
+    return give(is_count(count) ? make_port(count, NULL, NULL) : -EINVAL);
+}
+
+PUBLIC int pcreate_named(int count, const char *name, int flags, mode_t mode)
+{
+    if (!is_count(count) || !name || (flags & ~O_EXCL) != 0)
+        return give(-EINVAL);
+    int lock = nspace_lock();
+    if (lock < 0)
+        return give(lock);
+    int id;
+    int r = free_name(name, &id);
+    if (r == 0)
+        r = make_port(count, name, &mode);
+    else if (r == -EEXIST && !(flags & O_EXCL))
+        r = id;
+    nspace_unlock(lock);
+    return give(r);
+}
+
+/* --------------------------------------------------------------- showing -- */
+
+PUBLIC int pgetcount(int portid)
+{
+    struct attach_port *port;
+    int r = attach_enter(portid, &port);
+    uint64_t waiting = 0, next;
+    if (r == 0) {
+        waiting_settle(port->ring.segment, SIDE_RECEIVERS);
+        waiting_settle(port->ring.segment, SIDE_SENDERS);
+        r = ring_measure(&port->ring, &waiting, &next);
+        if (r == RING_DEAD)
+            ring_kill(&port->ring);
+    }
+    attach_leave();
+    if (r == RING_DEAD)
+        attach_forget(portid);
+    return give(r == RING_DEAD ? -EINVAL : r == RING_DAMAGED ? -EIO : r < 0 ? r : (int)waiting);
+}
+
+PUBLIC int pgetfd(int portid)
+{
+    struct attach_port *port;
+    int r = pin_living(portid, &port);
+    if (r < 0)
+        return give(r);
+    r = bell_get(port);
+    attach_unpin(port);
+    return give(r);
+}
+
+PUBLIC int pstat(int portid, struct portstat *status)
+{
+    struct attach_port *port;
+    if (!status)
+        return give(-EINVAL);
+    int r = pin_living(portid, &port);
+    if (r < 0)
+        return give(r);
+    const struct segment *segment = port->ring.segment;
+    uint64_t waiting = 0, next;
+    r = ring_measure(&port->ring, &waiting, &next);
+    *status = (struct portstat){
+        .id = portid,
+        .capacity = (int)port->ring.count,
+        .count = (int)waiting,
+        .blocked_senders = waiting_sleepers(segment, SIDE_SENDERS),
+        .blocked_receivers = waiting_sleepers(segment, SIDE_RECEIVERS),
+        .named = atomic_load(&segment->name_state) == NAME_BOUND,
+        .mode = port->mode,
+        .uid = port->uid,
+        .gid = port->gid,
+        .creator = segment->creator,
+        .created = {(time_t)segment->created_s, segment->created_ns},
+    };
+    if (status->named)
+        memcpy(status->name, segment->name, PORTS_NAME_MAX);
+    attach_unpin(port);
+    return give(r == RING_DAMAGED ? -EIO : r == RING_DEAD ? -EINVAL : 0);
+}
+
+/* Removes what the dead left, unless somebody is at it. */
+static void tidy(void)
+{
+    int lock = nspace_try_lock();
+    if (lock < 0)
+        return;
+    for (int id = nspace_next_file(0); id > 0; id = nspace_next_file(id)) {
+        struct attach_port *port;
+        if (attach_pin(id, &port) < 0)
+            continue;
+        bool dead = is_dead(port);
+        if (dead)
+            remove_files(port);
+        attach_unpin(port);
+        if (dead)
+            attach_forget(id);
+    }
+    nspace_sweep();
+    nspace_unlock(lock);
+}
+
+PUBLIC int pnext(int portid)
+{
+    if (portid < 0)
+        return give(-EINVAL);
+    if (portid == 0)
+        tidy();
+    int id = portid;
+    do {
+        id = nspace_next_file(id);
+    } while (id > 0 && is_living(id) == -EINVAL);
+    return give(id);
+}
