@@ -218,6 +218,7 @@ static int find_or_map(int id, struct attach_port **port)
 int attach_find(int id, struct attach_port **port)
 {
     struct attach_thread *self = &attach_self;
+    int error = errno;
     attach_leave();
     pthread_once(&once, start);
     pthread_mutex_lock(&mutex);
@@ -230,6 +231,7 @@ int attach_find(int id, struct attach_port **port)
         atomic_store(&self->in, *port);
     }
     pthread_mutex_unlock(&mutex);
+    errno = error;
     return r;
 }
 

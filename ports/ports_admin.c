@@ -11,13 +11,18 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
-/* 0 or more as it is; a negative errno as -1 with errno. */
-static int give(int r)
+/* Ends a call: 0 or more as it is, with the errno that the call began with; a negative errno as
+ * -1 with errno. */
+static int give(int r, int error)
 {
-    if (r >= 0)
-        return r;
-    errno = -r;
-    return -1;
+    errno = r < 0 ? -r : error;
+    return r < 0 ? -1 : r;
+}
+
+/* What a finding of the ring is as an error. */
+static int error_of(int found)
+{
+    return found == RING_DEAD ? -EINVAL : found == RING_DAMAGED ? -EIO : found < 0 ? found : 0;
 }
 
 static bool is_dead(const struct attach_port *port)
@@ -89,25 +94,27 @@ static int end_port(const struct attach_port *port)
 
 PUBLIC int pdelete(int portid, int (*dispose)(long))
 {
+    int error = errno;
     struct attach_port *port;
     int r = attach_pin(portid, &port);
     if (r < 0)
-        return give(r);
+        return give(r, error);
     r = end_port(port);
     if (r == 0)
         drain(port, dispose);
     if (r == 0 || r == -EINVAL)
         attach_forget(portid);
     attach_unpin(port);
-    return give(r);
+    return give(r, error);
 }
 
 PUBLIC int preset(int portid, int (*dispose)(long))
 {
+    int error = errno;
     struct attach_port *port;
     int r = pin_living(portid, &port);
     if (r < 0)
-        return give(r);
+        return give(r, error);
     struct segment *segment = port->ring.segment;
     uint64_t waiting, end;
     r = ring_measure(&port->ring, &waiting, &end);
@@ -120,7 +127,7 @@ PUBLIC int preset(int portid, int (*dispose)(long))
             dispose(msg);
     }
     attach_unpin(port);
-    return give(r == RING_DAMAGED ? -EIO : r == RING_DEAD ? -EINVAL : 0);
+    return give(error_of(r), error);
 }
 
 /* ---------------------------------------------------------------- naming -- */
@@ -184,29 +191,31 @@ static int bind_locked(const struct attach_port *port, const char *name)
 
 PUBLIC int pbind(int portid, const char *name)
 {
+    int error = errno;
     struct attach_port *port;
     if (!name)
-        return give(-EINVAL);
+        return give(-EINVAL, error);
     int r = pin_living(portid, &port);
     if (r < 0)
-        return give(r);
+        return give(r, error);
     int lock = nspace_lock();
     r = lock < 0 ? lock : bind_locked(port, name);
     if (lock >= 0)
         nspace_unlock(lock);
     attach_unpin(port);
-    return give(r);
+    return give(r, error);
 }
 
 PUBLIC int pgetport(const char *name)
 {
+    int error = errno;
     if (!name)
-        return give(-EINVAL);
+        return give(-EINVAL, error);
     int id = nspace_resolve(name);
     if (id < 0)
-        return give(id);
+        return give(id, error);
     int r = is_living(id);
-    return give(r == 0 ? id : r == -EINVAL ? -ENOENT : r);
+    return give(r == 0 ? id : r == -EINVAL ? -ENOENT : r, error);
 }
 
 /* ---------------------------------------------------------------- making -- */
@@ -275,16 +284,18 @@ static bool is_count(int count)
 
 PUBLIC int pcreate(int count)
 {
-    return give(is_count(count) ? make_port(count, NULL, NULL) : -EINVAL);
+    int error = errno;
+    return give(is_count(count) ? make_port(count, NULL, NULL) : -EINVAL, error);
 }
 
 PUBLIC int pcreate_named(int count, const char *name, int flags, mode_t mode)
 {
+    int error = errno;
     if (!is_count(count) || !name || (flags & ~O_EXCL) != 0)
-        return give(-EINVAL);
+        return give(-EINVAL, error);
     int lock = nspace_lock();
     if (lock < 0)
-        return give(lock);
+        return give(lock, error);
     int id;
     int r = free_name(name, &id);
     if (r == 0)
@@ -292,13 +303,14 @@ PUBLIC int pcreate_named(int count, const char *name, int flags, mode_t mode)
     else if (r == -EEXIST && !(flags & O_EXCL))
         r = id;
     nspace_unlock(lock);
-    return give(r);
+    return give(r, error);
 }
 
 /* --------------------------------------------------------------- showing -- */
 
 PUBLIC int pgetcount(int portid)
 {
+    int error = errno;
     struct attach_port *port;
     int r = attach_enter(portid, &port);
     uint64_t waiting = 0, next;
@@ -312,28 +324,30 @@ PUBLIC int pgetcount(int portid)
     attach_leave();
     if (r == RING_DEAD)
         attach_forget(portid);
-    return give(r == RING_DEAD ? -EINVAL : r == RING_DAMAGED ? -EIO : r < 0 ? r : (int)waiting);
+    return give(r == 0 ? (int)waiting : error_of(r), error);
 }
 
 PUBLIC int pgetfd(int portid)
 {
+    int error = errno;
     struct attach_port *port;
     int r = pin_living(portid, &port);
     if (r < 0)
-        return give(r);
+        return give(r, error);
     r = bell_get(port);
     attach_unpin(port);
-    return give(r);
+    return give(r, error);
 }
 
 PUBLIC int pstat(int portid, struct portstat *status)
 {
+    int error = errno;
     struct attach_port *port;
     if (!status)
-        return give(-EINVAL);
+        return give(-EINVAL, error);
     int r = pin_living(portid, &port);
     if (r < 0)
-        return give(r);
+        return give(r, error);
     const struct segment *segment = port->ring.segment;
     uint64_t waiting = 0, next;
     r = ring_measure(&port->ring, &waiting, &next);
@@ -353,7 +367,7 @@ PUBLIC int pstat(int portid, struct portstat *status)
     if (status->named)
         memcpy(status->name, segment->name, PORTS_NAME_MAX);
     attach_unpin(port);
-    return give(r == RING_DAMAGED ? -EIO : r == RING_DEAD ? -EINVAL : 0);
+    return give(error_of(r), error);
 }
 
 /* Removes what the dead left, unless somebody is at it. */
@@ -379,13 +393,14 @@ static void tidy(void)
 
 PUBLIC int pnext(int portid)
 {
+    int error = errno;
     if (portid < 0)
-        return give(-EINVAL);
+        return give(-EINVAL, error);
     if (portid == 0)
         tidy();
     int id = portid;
     do {
         id = nspace_next_file(id);
     } while (id > 0 && is_living(id) == -EINVAL);
-    return give(id);
+    return give(id, error);
 }
