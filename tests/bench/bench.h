@@ -14,7 +14,7 @@
 #define PORTS_HIGH      31999
 #define WIDE_PORTS_LOW  2000 /* for 50,000 ports held */
 #define WIDE_PORTS_HIGH 64999
-#define SIDES_MAX       4
+#define SIDES_MAX       8
 #define SWARM_CLIENTS   64
 #define WITH_MAX        16
 
@@ -40,8 +40,6 @@ struct config {
     bool quick;
     enum pin pin;
 };
-
-bool config_selects(const struct config *config, const char *row_name);
 
 /* ---- proc.c: this process and its children ---- */
 
@@ -204,6 +202,7 @@ struct row {
     double judged;                       /* what the limit is about: the ratio, or left */
     double limit;                        /* NAN: none */
     bool at_least;                       /* the limit is a lower one */
+    const char *note;                    /* NULL, "" or what else is to be said */
 };
 
 #define LIMIT_NONE (0.0 / 0.0)
@@ -211,11 +210,19 @@ struct row {
 /* One value of each side, beginning with another one each round and in turning order: work a
  * side puts off falls on each of the others alike. */
 void contest_round(struct contest *contest, side_fn *run, void *context, unsigned round);
+void contest_drop_round(struct contest *contest); /* forgets the last one */
 void contest_deinit(struct contest *contest);
 
 /* Fills the numbers of a row: sides `left` and `right`, and `twin`, a second `right`. */
 void contest_judge(const struct contest *contest, unsigned left, unsigned right, unsigned twin,
                    struct row *row);
+
+/* The same where no side runs twice; the ratio is that of the medians. */
+void contest_compare(const struct contest *contest, unsigned left, unsigned right,
+                     struct row *row);
+
+/* Whether the option -only, if there is one, asks for the row. */
+bool config_selects(const struct config *config, const char *row_name);
 
 void row_head(const char *left_name, const char *right_name);
 void row_print(const struct row *row);

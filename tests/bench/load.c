@@ -10,7 +10,6 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,17 +152,6 @@ static void parse(struct config *config, int argc, char **argv)
     if (config->tclsh != NULL && access(config->script, R_OK) != 0) {
         usage("client.tcl is not to be found: give -script");
     }
-}
-
-bool config_selects(const struct config *config, const char *row_name)
-{
-    char glob[256];
-
-    if (config->only == NULL) {
-        return true;
-    }
-    snprintf(glob, sizeof(glob), "*%s*", config->only);
-    return fnmatch(glob, row_name, FNM_CASEFOLD) == 0;
 }
 
 static void describe(char *machine, size_t size, const struct config *config)

@@ -6,6 +6,7 @@
  */
 #include "bench.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,6 +90,13 @@ void contest_round(struct contest *contest, side_fn *run, void *context, unsigne
     }
 }
 
+void contest_drop_round(struct contest *contest)
+{
+    for (unsigned i = 0; i < contest->sides; i++) {
+        contest->sides_values[i].count--;
+    }
+}
+
 void contest_deinit(struct contest *contest)
 {
     for (unsigned i = 0; i < contest->sides; i++) {
@@ -107,6 +115,30 @@ void contest_judge(const struct contest *contest, unsigned left, unsigned right,
     ratios(&values[left], &values[right], &row->ratio_low, &row->ratio, &row->ratio_high);
     ratios(&values[twin], &values[right], &row->noise_low, &row->noise, &row->noise_high);
     row->judged = row->ratio;
+}
+
+void contest_compare(const struct contest *contest, unsigned left, unsigned right,
+                     struct row *row)
+{
+    const struct series *values = contest->sides_values;
+
+    row->left = median_of(&values[left]);
+    row->right = median_of(&values[right]);
+    ratios(&values[left], &values[right], &row->ratio_low, &row->ratio, &row->ratio_high);
+    row->ratio = row->left / row->right;
+    row->noise = row->noise_low = row->noise_high = LIMIT_NONE;
+    row->judged = row->ratio;
+}
+
+bool config_selects(const struct config *config, const char *row_name)
+{
+    char glob[256];
+
+    if (config->only == NULL) {
+        return true;
+    }
+    snprintf(glob, sizeof(glob), "*%s*", config->only);
+    return fnmatch(glob, row_name, FNM_CASEFOLD) == 0;
 }
 
 void row_head(const char *left_name, const char *right_name)
@@ -142,19 +174,25 @@ void row_print(const struct row *row)
     if (!isnan(row->limit)) {
         printf("  limit %.2f  %s", row->limit, row_is_met(row) ? "met" : "missed");
     }
+    if (row->note != NULL && row->note[0] != '\0') {
+        printf("  [%s]", row->note);
+    }
     printf("\n");
     fflush(stdout);
     if (row_count < ROWS_MAX) {
         rows[row_count] = *row;
         rows[row_count].name = strdup(row->name);
-        row_count += rows[row_count].name != NULL;
+        rows[row_count].note = strdup(row->note != NULL ? row->note : "");
+        row_count += rows[row_count].name != NULL && rows[row_count].note != NULL;
     }
 }
 
 void rows_deinit(void)
 {
     while (row_count > 0) {
-        free((char *)rows[--row_count].name);
+        row_count--;
+        free((char *)rows[row_count].name);
+        free((char *)rows[row_count].note);
     }
 }
 
@@ -194,8 +232,10 @@ static void json_row(FILE *file, const struct row *row)
     json_number(file, "noise_low", row->noise_low);
     json_number(file, "noise_high", row->noise_high);
     json_number(file, "limit", row->limit);
-    fprintf(file, ", \"met\": %s}",
+    fprintf(file, ", \"met\": %s, \"note\": ",
             isnan(row->limit) ? "null" : (row_is_met(row) ? "true" : "false"));
+    json_text(file, row->note);
+    fputc('}', file);
 }
 
 /* Returns 0, or -1 with errno. */
