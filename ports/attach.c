@@ -160,7 +160,7 @@ static void unmap_unused(void)
         return;
     if (!atomic_load_explicit(&attach_fenced, memory_order_relaxed))
         membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-    atomic_thread_fence(memory_order_seq_cst);
+    ring_fence();
     struct attach_port **link = &unused;
     while (*link) {
         struct attach_port *port = *link;

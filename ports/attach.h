@@ -48,7 +48,8 @@ struct attach_thread {
 
 extern __thread struct attach_thread attach_self __attribute__((tls_model("initial-exec")));
 extern _Atomic(uint64_t) attach_generation; /* changed whenever a port is given up */
-extern _Atomic(bool) attach_fenced;         /* without membarrier: a fence in each call */
+extern _Atomic(bool)
+    attach_fenced; /* without membarrier: each call makes its own store visible */
 
 /* What attach_enter() does when the port is not the thread's last one. */
 int attach_find(int id, struct attach_port **port);
@@ -59,11 +60,11 @@ static inline int attach_enter(int id, struct attach_port **port)
     struct attach_thread *self = &attach_self;
     if (self->last_id != id || id == 0)
         return attach_find(id, port);
-    atomic_store_explicit(&self->in, self->last, memory_order_relaxed);
     if (atomic_load_explicit(&attach_fenced, memory_order_relaxed))
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_exchange(&self->in, self->last);
     else
-        atomic_signal_fence(memory_order_seq_cst);
+        atomic_store_explicit(&self->in, self->last, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
     if (atomic_load_explicit(&attach_generation, memory_order_acquire) != self->generation)
         return attach_find(id, port);
     *port = self->last;

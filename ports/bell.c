@@ -126,7 +126,7 @@ static void arm(struct attach_port *port)
     uint64_t word = atomic_load(bell);
     while (!atomic_compare_exchange_weak(bell, &word, next_word(word, BELL_ARMED)))
         ;
-    atomic_thread_fence(memory_order_seq_cst);
+    ring_fence();
 }
 
 int bell_get(struct attach_port *port)

@@ -60,8 +60,8 @@ int ring_drain(const struct ring *ring, long *value);
 bool ring_has_message(const struct ring *ring);
 bool ring_has_room(const struct ring *ring);
 
-/* Orders what was sent or received before what is read next. Both end in a
- * locked instruction, which on x86 is that already. */
+/* Orders what was changed by one of the functions above, or by a read-modify-write, before what
+ * is read next. On x86 such a change is a locked instruction, which is a fence. */
 static inline void ring_fence(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

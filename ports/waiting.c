@@ -295,7 +295,7 @@ static void arm(struct wait *wait)
         if (atomic_compare_exchange_weak(&segment->word, &word, armed))
             word = armed;
     }
-    atomic_thread_fence(memory_order_seq_cst);
+    ring_fence();
     wait->word = word;
 }
 

@@ -51,7 +51,7 @@ int ports_fixture_end(void **state)
 static void on_alarm(int number)
 {
     (void)number;
-    _exit(99);
+    _exit(98);
 }
 
 pid_t ports_fixture_fork(int (*body)(void *context), void *context)
@@ -66,11 +66,26 @@ pid_t ports_fixture_fork(int (*body)(void *context), void *context)
     _exit(body(context));
 }
 
+static int code_of(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 int ports_fixture_wait(pid_t child)
 {
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return code_of(status);
+}
+
+int ports_fixture_disturb(pid_t child, int number)
+{
+    int status;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        kill(child, number);
+        usleep(1000);
+    }
+    return code_of(status);
 }
 
 int ports_fixture_run(int (*body)(void *context), void *context)

@@ -32,11 +32,15 @@
 int ports_fixture_begin(void **state);
 int ports_fixture_end(void **state);
 
-/* Runs `body` in a child process, which exits with what it returns; or with 99 after 30 s. */
+/* Runs `body` in a child process, which exits with what it returns; or with 98 after 30 s. */
 pid_t ports_fixture_fork(int (*body)(void *context), void *context);
 
 /* The exit status of a child; 128 and more: the signal that killed it. */
 int ports_fixture_wait(pid_t child);
+
+/* Sends it the signal again and again until it ends: one alone may come right before the child
+ * sleeps. Returns how it exited. */
+int ports_fixture_disturb(pid_t child, int number);
 
 /* Runs `body` in a child and returns how it exited. */
 int ports_fixture_run(int (*body)(void *context), void *context);

@@ -79,7 +79,8 @@ static bool nothing_works(int error)
 static int in_a_folder_open_to_all(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("open"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "open");
     REQUIRE(mkdir(path, 0700) == 0 && chmod(path, 0777) == 0);
     REQUIRE(use_folder(path) == 0);
     REQUIRE(nothing_works(EACCES));
@@ -92,8 +93,10 @@ static int in_a_folder_open_to_all(void *context)
 static int through_a_symbolic_link(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("real"));
-    char *link = strdup(path_of("link"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "real");
+    char link[128];
+    snprintf(link, sizeof link, "%s/%s", folder(), "link");
     REQUIRE(mkdir(path, 0700) == 0 && symlink(path, link) == 0);
     REQUIRE(use_folder(link) == 0);
     REQUIRE(nothing_works(EACCES));
@@ -104,7 +107,8 @@ static int through_a_symbolic_link(void *context)
 static int in_a_file(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("file"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "file");
     int fd = open(path, O_CREAT | O_WRONLY, 0600);
     REQUIRE(fd >= 0 && use_folder(path) == 0);
     REQUIRE(nothing_works(EACCES));
@@ -115,7 +119,8 @@ static int in_a_file(void *context)
 static int in_a_folder_of_somebody_else(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("theirs"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "theirs");
     REQUIRE(mkdir(path, 0700) == 0 && chown(path, STRANGER, STRANGER) == 0);
     REQUIRE(use_folder(path) == 0);
     REQUIRE(nothing_works(EACCES));
@@ -126,7 +131,8 @@ static int in_a_folder_of_somebody_else(void *context)
 static int in_a_folder_that_is_not_there(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("new"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "new");
     struct stat status;
     REQUIRE(use_folder(path) == 0);
     int id = pcreate(1);
@@ -224,7 +230,8 @@ static int use_a_shared_port(void *context)
 static int share_a_folder(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("group"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "group");
     char ids[300];
     umask(077);
     REQUIRE(mkdir(path, 0700) == 0 && chown(path, 0, STRANGER) == 0);
@@ -359,9 +366,10 @@ static void scribbled_memory_hangs_and_kills_nobody(void **state)
 static int fill_a_small_file_system(void *context)
 {
     (void)context;
-    char *path = strdup(path_of("small"));
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder(), "small");
     REQUIRE(unshare(CLONE_NEWNS) == 0);
-    REQUIRE(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+    REQUIRE(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
     REQUIRE(mkdir(path, 0700) == 0);
     REQUIRE(mount("none", path, "tmpfs", 0, "size=256k,mode=700") == 0);
     REQUIRE(use_folder(path) == 0);
@@ -394,9 +402,11 @@ static void a_full_memory_file_system_is_an_error_and_never_a_signal(void **stat
 
 static int run_out_of_descriptors(void *context)
 {
-    struct rlimit limit = {64, 64};
+    struct rlimit limit;
     (void)context;
     int id = pcreate(1);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = 64;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     int last = 0;
     while (dup(0) >= 0)
