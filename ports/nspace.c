@@ -252,27 +252,24 @@ static int read_id(const char *text)
     return id;
 }
 
-static int open_stream(DIR **stream)
+/* A stream of the folder's files; NULL with a negative errno in *error. */
+static DIR *open_stream(int *error)
 {
     int dir = nspace_folder();
-    if (dir < 0)
-        return dir;
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (*stream)
-        return 0;
-    int error = errno;
-    if (fd >= 0)
+    int fd = dir < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    *error = dir < 0 ? dir : -errno;
+    if (!stream && fd >= 0)
         close(fd);
-    return -error;
+    return stream;
 }
 
 int nspace_next_file(int id)
 {
-    DIR *stream;
-    int r = open_stream(&stream);
-    if (r < 0)
-        return r;
+    int error;
+    DIR *stream = open_stream(&error);
+    if (!stream)
+        return error;
     int next = 0;
     const struct dirent *entry;
     while ((entry = readdir(stream))) {
@@ -301,8 +298,9 @@ static int read_owner(int dir, const char *name)
 
 void nspace_sweep(void)
 {
-    DIR *stream;
-    if (open_stream(&stream) < 0)
+    int error;
+    DIR *stream = open_stream(&error);
+    if (!stream)
         return;
     int dir = dirfd(stream);
     const struct dirent *entry;

@@ -201,8 +201,8 @@ static int receive_within(int id, long *msgs, size_t n, size_t *taken,
 
 PUBLIC long preceive(int portid)
 {
-    long msg;
-    size_t taken;
+    long msg = 0;
+    size_t taken = 0;
     if (receive_within(portid, &msg, 1, &taken, &forever) < 0)
         return -1;
     if (msg == -1)
@@ -212,7 +212,7 @@ PUBLIC long preceive(int portid)
 
 static int receive_one(int id, long *msg, const struct limit *limit)
 {
-    size_t taken;
+    size_t taken = 0;
     return msg ? receive_within(id, msg, 1, &taken, limit) : refuse(EINVAL);
 }
 
@@ -234,7 +234,7 @@ PUBLIC int ptimedreceive(int portid, long *msg, const struct timespec *deadline)
 
 static ssize_t receive_some(int id, long *msgs, size_t n, const struct limit *limit)
 {
-    size_t taken;
+    size_t taken = 0;
     if (!msgs || n == 0)
         return refuse(EINVAL);
     int r = receive_within(id, msgs, n, &taken, limit);

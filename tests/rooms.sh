@@ -24,9 +24,13 @@ includes() {
 }
 
 rule "uv.h belongs to conn, conns and server" \
-    "$(includes 'uv\.h' generic unix daemon tools | grep -vE '^daemon/(conn|conns|server)\.[ch]$')"
-rule "tcl.h belongs to pa_tcl_compat.h" \
-    "$(includes 'tcl\.h' generic unix daemon tools | grep -v '^generic/pa_tcl_compat.h$')"
+    "$(includes 'uv\.h' generic unix daemon ports tools | grep -vE '^daemon/(conn|conns|server)\.[ch]$')"
+rule "tcl.h belongs to pa_tcl_compat.h and ports_tcl.h" \
+    "$(includes 'tcl\.h' generic unix daemon ports tools |
+        grep -vE '^(generic/pa_tcl_compat|ports/ports_tcl)\.h$')"
+rule "ports_tcl*.h belong to ports_tcl*" \
+    "$(includes 'ports_tcl[a-z_]*\.h' generic unix daemon ports tools |
+        grep -v '^ports/ports_tcl')"
 rule "pa_tcl_compat.h belongs to pa_tcl_* and pa_wire.c" \
     "$(includes 'pa_tcl_compat\.h' generic unix daemon tools |
         grep -vE '^generic/(pa_tcl_[a-z0-9_]*\.[ch]|pa_wire\.c)$')"
@@ -43,10 +47,21 @@ rule "unix/ depends on nothing of daemon/" \
     "$(for header in daemon/*.h; do
         includes "$(basename "$header" | sed 's/\./\\./')" unix tools
     done)"
+rule "ports/ depends on nothing of generic/, unix/ and daemon/" \
+    "$(for header in generic/*.h unix/*.h daemon/*.h; do
+        includes "$(basename "$header" | sed 's/\./\\./')" ports
+    done)"
+rule "outside ports/ there is <sys/ports.h> alone" \
+    "$(for header in ports/*.h; do
+        includes "$(basename "$header" | sed 's/\./\\./')" generic unix daemon tools doc
+    done)"
+rule "no system call in the queue of Ports IPC" \
+    "$(includes '(unistd|fcntl|pthread|linux/[a-z]*|sys/(mman|stat|syscall|file))\.h' ports |
+        grep -E '/ring\.')"
 rule "base names are unique, for objects share a folder" \
-    "$(find generic unix daemon tools -name '*.c' -exec basename {} \; | sort | uniq -d)"
+    "$(find generic unix daemon ports tools -name '*.c' -exec basename {} \; | sort | uniq -d)"
 rule "files are at most 600 lines" \
-    "$(find generic unix daemon tools -name '*.[ch]' -exec wc -l {} + |
+    "$(find generic unix daemon ports tools -name '*.[ch]' -exec wc -l {} + |
         awk '$2 != "total" && $1 > 600 {print $2 ": " $1}')"
 
 echo "$passed passed, $failed failed"
