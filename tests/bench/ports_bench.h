@@ -56,6 +56,7 @@ void rig_contest(struct contest *contest, side_fn *measure, void *context, unsig
 
 /* For workers: all of them meet; the report and its clock; the end of the run with a reason. */
 void worker_meet(void);
+void worker_await_sleep(unsigned worker); /* after a meeting: until that one sleeps */
 void worker_clock_starts(void);
 void worker_clock_stops(void);
 struct report *worker_report(void);

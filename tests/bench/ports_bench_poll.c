@@ -23,7 +23,6 @@
 
 /* What sender and receiver share. */
 struct desk {
-    _Atomic pid_t receiver;
     _Atomic int port;
     _Atomic long received;        /* the last message */
     _Atomic uint64_t received_ns; /* when */
@@ -157,30 +156,6 @@ static void receive_all(const struct way *way)
     }
 }
 
-static void await_sleep(pid_t pid)
-{
-    char path[64];
-    char text[256];
-    int file;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-    file = open(path, O_RDONLY | O_CLOEXEC);
-    worker_check(file >= 0, path);
-    for (;;) {
-        ssize_t length = pread(file, text, sizeof(text) - 1, 0);
-        const char *state;
-
-        worker_check(length > 0, path);
-        text[length] = '\0';
-        state = strrchr(text, ')');
-        if (state != NULL && state[1] == ' ' && state[2] == 'S') {
-            break;
-        }
-        sched_yield();
-    }
-    close(file);
-}
-
 static void send_all(const struct way *way)
 {
     uint64_t spent_ns = 0;
@@ -188,7 +163,7 @@ static void send_all(const struct way *way)
     for (long message = 1; message <= WARM_UP + DELIVERIES; message++) {
         uint64_t begun_ns;
 
-        await_sleep(channel.desk->receiver);
+        worker_await_sleep(1);
         begun_ns = now_ns();
         way->send(&channel, message);
         while (channel.desk->received != message) {
@@ -208,7 +183,6 @@ static void work(void *unused, unsigned worker)
     (void)unused;
     if (worker == 1) {
         channel.polled = channel.descriptors[0];
-        channel.desk->receiver = getpid();
         if (way->make != NULL) {
             way->make(&channel);
         }

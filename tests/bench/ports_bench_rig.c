@@ -6,6 +6,7 @@
  */
 #include "ports_bench.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -37,6 +38,7 @@ struct board {
     _Atomic unsigned arrived;
     _Atomic unsigned has_failed;
     char reason[256];
+    _Atomic pid_t pids[WORKERS_MAX];
     struct report reports[WORKERS_MAX];
 };
 
@@ -207,6 +209,30 @@ void worker_clock_stops(void)
     report->idle_ns = waited_ns() - report->idle_ns;
 }
 
+void worker_await_sleep(unsigned worker)
+{
+    char path[64];
+    char text[256];
+    int file;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)board->pids[worker]);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    worker_check(file >= 0, path);
+    for (;;) {
+        ssize_t length = pread(file, text, sizeof(text) - 1, 0);
+        const char *state;
+
+        worker_check(length > 0, path);
+        text[length] = '\0';
+        state = strrchr(text, ')');
+        if (state != NULL && state[1] == ' ' && state[2] == 'S') {
+            break;
+        }
+        sched_yield();
+    }
+    close(file);
+}
+
 struct report *worker_report(void)
 {
     return &board->reports[own_index];
@@ -228,6 +254,7 @@ static _Noreturn void become_worker(unsigned index, enum place place, worker_fn 
     }
     signal(SIGINT, SIG_IGN); /* a ^C is the parent's business */
     own_index = index;
+    board->pids[index] = getpid();
     worker_check(pin_self(cores[is_second ? 1 : 0]), "sched_setaffinity");
     work(context, index);
     _exit(0);
