@@ -4,7 +4,7 @@
 # The build is found by the environment:
 #   PA_PKGDIR      the directory of pkgIndex.tcl
 #   PA_DAEMON      the program DaqPortManager
-#   PA_LSSERVICES  the program lsservices
+#   PA_LSSERVICES  the program lsservices; PA_LSPORTS, PA_PORTS_HELPER, PA_SPOOL_*: others
 #   PA_TCLSH       the tclsh of child processes (default: this one)
 #   PA_PATIENCE    a factor on every deadline, for slow machines and valgrind
 #
