@@ -8,7 +8,8 @@
 # - The switches that DAEMON and LSSERVICES print with -help are those that their
 #   pages explain: all of them and no other.
 # - So are the sub-commands, with their arguments, and the options of the Tcl
-#   package, as the sources have them and as the built package has them.
+#   package, as the sources have them and as the built package has them; and
+#   those of the package ports, with its error classes and the keys of its list.
 # - Every row of generic/pa_error.h, and every message of the Tcl sources, is
 #   explained in errors.man: text, symbol, class.
 # - Every line that the daemon writes to its log is explained in its page, under
@@ -221,13 +222,17 @@ proc check_program {program name} {
 # The rows {"name", proc, min, max, "usage"} of a table in the sources, as a
 # list of name and usage in turn.
 proc rows_of {file table} {
-    set text [sources generic/$file]
-    if {![regexp "struct pa_tcl_method $table\\\[\\\] = \{(.*?)\n\};" $text -> body]} {
+    set text [sources $file]
+    if {![regexp "struct \\w+?_tcl_method $table\\\[\\\] = \{(.*?)\n\};" $text -> body]} {
         return {}
     }
     set rows {}
-    set form "\\{\"(\\w+)\",\\s*\\w+,\\s*-?\\d+,\\s*-?\\d+,\\s*(NULL|$::string_form)\\}"
+    set form "\\{\"(\\w+)\",\\s*\\w+,\\s*-?\\d+,\\s*-?\\d+,\\s*(\\w+|$::string_form)\\}"
     foreach {all name usage} [regexp -all -inline $form $body] {
+        # A usage that messages need too is a constant.
+        if {[regexp {^\w+$} $usage]} {
+            regexp "char $usage\\\[\\\] = ($::string_form)" $text -> usage
+        }
         lappend rows $name [string trim [string map {NULL {}} $usage] \"]
     }
     return $rows
@@ -254,12 +259,12 @@ proc calls {subject} {
 proc check_commands {subject file} {
     set wanted {}
     set calls [calls $subject]
-    foreach {name usage} [rows_of $file method_table] {
+    foreach {name usage} [rows_of generic/$file method_table] {
         if {$name ne "info"} {
             lappend wanted $name $usage
         }
     }
-    foreach {name usage} [rows_of $file info_table] {
+    foreach {name usage} [rows_of generic/$file info_table] {
         lappend wanted [list info $name] $usage
     }
     compare "$subject command" [dict keys $wanted] [dict keys $calls]
@@ -275,30 +280,35 @@ proc options_documented {} {
     return [lmap use [uses opt_def [page portAllocator.man]] {lindex [dict get $use text] 0}]
 }
 
+# Runs a script with the built packages in a process of its own: an extension
+# built with a sanitizer may not load here. Sets the result; false without one.
+proc ask_build {folder script result} {
+    upvar 1 $result answer
+    set script "lappend auto_path [list $folder]\n$script"
+    if {![catch {exec [info nameofexecutable] << $script} answer]} {
+        return 1
+    }
+    set reason "the package does not load here: [lindex [split $answer \n] 0]"
+    if {[regexp -nocase {asan|tsan|sanitizer|static tls} $answer]} {
+        skip $reason
+    } else {
+        verdict 0 $reason
+    }
+    return 0
+}
+
 proc check_package {folder} {
     set text [sources generic/pa_tcl_option.c]
     set names [lmap {all name} [regexp -all -inline {\{"(-\w+)", "\w+"} $text] {set name}]
     compare "portAllocator option" $names [options_documented]
     check_commands type pa_tcl_type.c
     check_commands allocator pa_tcl_object.c
-    # In a process of its own: an extension built with a sanitizer may not load here.
-    set script {
-        lappend auto_path [lindex $argv 0]
+    if {![ask_build $folder {
         package require portAllocator
         set allocator [portAllocator create %AUTO%]
         puts [list [portAllocator info typemethods] [$allocator info methods] \
             [$allocator info options]]
-    }
-    set script "set argv \[list [list $folder]\]\n$script"
-    if {[catch {exec [info nameofexecutable] << $script} answer]} {
-        set reason "the package does not load here: [lindex [split $answer \n] 0]"
-        if {[regexp -nocase {asan|tsan|sanitizer|static tls} $answer]} {
-            skip $reason
-        } else {
-            verdict 0 $reason
-        }
-        return
-    }
+    } answer]} return
     lassign $answer type allocator options
     foreach {what names documented} [list \
         "type command" $type [concat info [dict keys [calls type]]] \
@@ -308,6 +318,80 @@ proc check_package {folder} {
         foreach name $names {
             verdict [expr {$name in $documented}] "$what $name: not in the manual"
         }
+    }
+}
+
+# ------------------------------------------------------- the package ports --
+
+# The calls of the page as the program shows them: `ports` or `port`, the
+# sub-command, and its usage, as in "?-timeout ms?".
+proc ports_calls {subject} {
+    set found {}
+    set page [page ports_tcl.man]
+    foreach use [uses call $page] {
+        set text [string range $page [dict get $use begin] [dict get $use end]]
+        regsub -all {\[(?:arg|cmd|method|option) ([^][]*)\]} $text {\1} text
+        regsub -all {\[opt (?:"([^"]*)"|([^][]*))\]} $text {?\1\2?} text
+        set words [split [string range $text 6 end-1] { }]
+        if {[lindex $words 0] eq $subject} {
+            lappend found [lindex $words 1] [join [lrange $words 2 end] { }]
+        }
+    }
+    return $found
+}
+
+proc ports_defined {form} {
+    set found {}
+    foreach use [uses def [page ports_tcl.man]] {
+        if {[regexp $form [dict get $use text]]} {
+            lappend found [dict get $use text]
+        }
+    }
+    return $found
+}
+
+# What the pattern captures in the sources of the package.
+proc ports_captures {pattern} {
+    return [lmap {all name} [regexp -all -inline $pattern [sources ports/ports_tcl*.c]] {set name}]
+}
+
+proc check_ports {folder} {
+    foreach {subject file} {ports ports_tcl.c port ports_tcl_object.c} {
+        set rows [rows_of ports/$file method_table]
+        set calls [ports_calls $subject]
+        compare "$subject command" [dict keys $rows] [dict keys $calls]
+        dict for {name usage} $rows {
+            set shown [expr {[dict exists $calls $name] ? [dict get $calls $name] : {nothing}}]
+            verdict [expr {$shown eq $usage}] "$subject $name: takes \"$usage\", not \"$shown\""
+        }
+    }
+    compare "ports option" [ports_captures {_option\[\] = \{"(-\w+)"}] \
+        [lmap use [uses opt_def [page ports_tcl.man]] {lindex [dict get $use text] 0}]
+    compare "ports error class" [concat [ports_captures {\{\w+, "([A-Z]+)",}] \
+        [ports_captures {report\(interp, "([A-Z]+)"}]] [ports_defined {^[A-Z]+$}]
+    compare "ports list key" [ports_captures {put\(dict, "(\w+)"}] [ports_defined {^[a-z]+$}]
+    check_built_ports $folder
+}
+
+proc check_built_ports {folder} {
+    if {![ask_build $folder {
+        package require ports
+        close [file tempfile env(PORTS_DIR)]
+        file delete $env(PORTS_DIR)
+        file mkdir $env(PORTS_DIR)
+        file attributes $env(PORTS_DIR) -permissions 0700
+        set port [ports create 1]
+        catch {ports ?} commands
+        catch {$port ?} methods
+        $port delete
+        file delete -force $env(PORTS_DIR)
+        puts [list $commands $methods]
+    } answer]} return
+    foreach subject {ports port} message $answer {
+        regexp {must be (.*)} $message -> names
+        compare "built $subject command" [lmap name [split [string map {{or } {}} $names] ,] {
+            string trim $name
+        }] [dict keys [ports_calls $subject]]
     }
 }
 
@@ -420,7 +504,7 @@ proc check_log {} {
 
 proc check_environment {} {
     set found [regexp -all -inline {getenv\("(\w+)"\)} \
-        [sources generic/*.c unix/*.c daemon/*.c tools/*.c]]
+        [sources generic/*.c unix/*.c daemon/*.c ports/*.c tools/*.c]]
     verdict [llength $found] "no environment variable found"
     foreach {all name} $found {
         verdict [string match "*\\\[var $name\\\]*" $::pages] \
@@ -446,6 +530,7 @@ foreach check {
     {check_program $daemon DaqPortManager.man}
     {check_program $lsservices lsservices.man}
     {check_package [file normalize $package_folder]}
+    {check_ports [file normalize $package_folder]}
     check_errors
     check_log
     check_environment
