@@ -37,7 +37,7 @@ typedef void worker_fn(void *context, unsigned worker);
 /* Chooses two cores of those allowed, makes the folder PORTS_DIR names, and promises that it
  * and the workers are gone at exit. After proc_init(). This process must never use the library,
  * which reads its environment once: workers do. */
-void rig_init(void);
+void rig_init(double repeats_s);
 bool rig_has_two_cores(void);
 
 /* Whether there are the cores for it; else says that it cannot be measured. */

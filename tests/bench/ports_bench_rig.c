@@ -50,7 +50,8 @@ static unsigned meetings;  /* in a worker */
 static int cores[2];
 static unsigned cores_found = 0;
 static char folder[64];
-static bool was_disturbed; /* the last run, by other processes */
+static double repeats_left_us; /* the time that may still go into samples thrown away */
+static bool was_disturbed;     /* the last run, by other processes */
 
 uint64_t now_ns(void)
 {
@@ -121,8 +122,9 @@ static void make_folder(void)
     }
 }
 
-void rig_init(void)
+void rig_init(double repeats_s)
 {
+    repeats_left_us = repeats_s * 1e6;
     board =
         mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (board == MAP_FAILED) {
@@ -424,12 +426,14 @@ static double bracketed(void *context, unsigned side)
         return bracket->measure(bracket->context, side);
     }
     for (unsigned repeats = 0;; repeats++) {
+        double begun_us = now_us();
         double before_us = canary_us();
         double value = bracket->measure(bracket->context, side);
         double after_us = canary_us();
         bool is_settled = agree(before_us, after_us) && !was_disturbed;
 
-        if (!is_settled && repeats < REPEATS_MOST) {
+        if (!is_settled && repeats < REPEATS_MOST && repeats_left_us > 0) {
+            repeats_left_us -= now_us() - begun_us;
             canaries->repeated++;
             continue;
         }
@@ -450,9 +454,13 @@ void rig_contest(struct contest *contest, side_fn *measure, void *context, unsig
 
     for (unsigned round = 0; round < rounds; round++) {
         struct bracket bracket = {measure, context, canaries, 0, false};
+        unsigned unsettled = canaries->unsettled;
+        double begun_us = now_us();
 
         contest_round(contest, bracketed, &bracket, round);
-        if (bracket.is_mixed && left > 0) {
+        if (bracket.is_mixed && left > 0 && repeats_left_us > 0) {
+            repeats_left_us -= now_us() - begun_us;
+            canaries->unsettled = unsettled;
             contest_drop_round(contest);
             canaries->repeated += contest->sides;
             left--;
