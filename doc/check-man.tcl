@@ -1,12 +1,14 @@
 # Checks the manual pages against the programs and the sources.
 #
-# Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES PACKAGE-FOLDER
+# Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PACKAGE-FOLDER
 #
 # - Every page converts to nroff and HTML without a warning, groff (where it is
 #   installed) has nothing to say about the result, and the page has the
 #   version of configure.ac.
-# - The switches that DAEMON and LSSERVICES print with -help are those that their
-#   pages explain: all of them and no other.
+# - The switches that DAEMON, LSSERVICES and LSPORTS print with -help are those that
+#   their pages explain: all of them and no other. So are the exit codes of the tools.
+# - Every prototype of ports/sys/ports.h, every row of its table, and every errno
+#   that is named there is in ports.man, and no other.
 # - So are the sub-commands, with their arguments, and the options of the Tcl
 #   package, as the sources have them and as the built package has them; and
 #   those of the package ports, with its error classes and the keys of its list.
@@ -215,6 +217,38 @@ proc switches_of {program} {
 proc check_program {program name} {
     set documented [lmap use [uses opt_def [page $name]] {lindex [dict get $use text] 0}]
     compare "[file rootname $name] switch" [switches_of $program] $documented
+}
+
+# The exit codes in the sources of a tool.
+proc check_exit_codes {file name} {
+    set codes [lmap {all code} [regexp -all -inline {EXIT_\w+ = (\d+)} [sources $file]] {set code}]
+    set page [page $name]
+    set start [string first "\[section {EXIT STATUS}\]" $page]
+    set section [string range $page $start [string first "\[list_end\]" $page $start]]
+    compare "[file rootname $name] exit code" $codes \
+        [lmap use [uses def $section] {dict get $use text}]
+}
+
+# --------------------------------------------------------------- ports.man --
+
+proc check_prototypes {} {
+    set header [sources ports/sys/ports.h]
+    set page [page ports.man]
+    set prototypes {}
+    set functions {}
+    foreach {all type name rest} [regexp -all -inline \
+        {\n((?:\w+ )+\*?)(p\w+)(\([^;\{\}]*;)} $header] {
+        lappend prototypes [regsub -all {\s+} $type$name$rest { }]
+        lappend functions $name
+    }
+    compare prototype $prototypes \
+        [lmap {all text} [regexp -all -inline {\[usage \[const \{(\w[^\}]*)\}\]\]} $page] {set text}]
+    foreach name $functions {
+        verdict [string match "*\\\[def \"\\\[fun $name\\\](*" $page] "ports.man: $name is not explained"
+        verdict [regexp -line "^$name  " $page] "ports.man: the table has no row for $name"
+    }
+    compare errno [regexp -all -inline {\yE[A-Z]{2,}\y} $header] \
+        [lmap {all name} [regexp -all -inline {\[const (E[A-Z]+)\]} $page] {set name}]
 }
 
 # ----------------------------------------------------------------- the package
@@ -514,11 +548,11 @@ proc check_environment {} {
 
 # -------------------------------------------------------------------- main --
 
-if {$argc != 4} {
-    puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES PACKAGE-FOLDER"
+if {$argc != 5} {
+    puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PACKAGE-FOLDER"
     exit 100
 }
-lassign $argv source daemon lsservices package_folder
+lassign $argv source daemon lsservices lsports package_folder
 set pages {}
 foreach path [lsort [glob -directory [file join $source doc] *.man]] {
     lappend pages [file tail $path] [read_file $path]
@@ -529,6 +563,10 @@ foreach check {
     {check_pages $version}
     {check_program $daemon DaqPortManager.man}
     {check_program $lsservices lsservices.man}
+    {check_program $lsports lsports.man}
+    {check_exit_codes tools/lsservices.c lsservices.man}
+    {check_exit_codes tools/lsports.c lsports.man}
+    check_prototypes
     {check_package [file normalize $package_folder]}
     {check_ports [file normalize $package_folder]}
     check_errors

@@ -196,11 +196,13 @@ static void index_port(struct attach_port *port)
 }
 
 /* Under the mutex: the port from the index, or mapped anew. */
-static int find_or_map(int id, struct attach_port **port)
+static int find_or_map(int id, bool visit, struct attach_port **port)
 {
     *port = look_up(id);
-    if (*port)
+    if (*port) {
+        (*port)->visited = (*port)->visited && visit;
         return 0;
+    }
     int fd;
     struct stat status;
     int r = id > 0 ? nspace_open(id, &fd, &status) : -EINVAL;
@@ -211,6 +213,7 @@ static int find_or_map(int id, struct attach_port **port)
     if (r < 0)
         return r;
     unmap_unused();
+    (*port)->visited = visit;
     index_port(*port);
     return 0;
 }
@@ -223,7 +226,7 @@ int attach_find(int id, struct attach_port **port)
     pthread_once(&once, start);
     pthread_mutex_lock(&mutex);
     register_thread(self);
-    int r = find_or_map(id, port);
+    int r = find_or_map(id, false, port);
     if (r == 0) {
         self->last_id = id;
         self->last = *port;
@@ -235,21 +238,48 @@ int attach_find(int id, struct attach_port **port)
     return r;
 }
 
-int attach_pin(int id, struct attach_port **port)
+static int pin(int id, bool visit, struct attach_port **port)
 {
     pthread_once(&once, start);
     pthread_mutex_lock(&mutex);
-    int r = find_or_map(id, port);
+    int r = find_or_map(id, visit, port);
     if (r == 0)
         (*port)->pins += 1;
     pthread_mutex_unlock(&mutex);
     return r;
 }
 
+int attach_pin(int id, struct attach_port **port)
+{
+    return pin(id, false, port);
+}
+
+int attach_visit(int id, struct attach_port **port)
+{
+    return pin(id, true, port);
+}
+
+/* Under the mutex: takes a port from the index to those that wait to be unmapped. */
+static void give_up(int id)
+{
+    struct attach_port **link = bucket_of(id);
+    while (*link && (*link)->id != id)
+        link = &(*link)->next;
+    struct attach_port *port = *link;
+    if (!port)
+        return;
+    *link = port->next;
+    port->next = unused;
+    unused = port;
+    atomic_fetch_add(&attach_generation, 1);
+}
+
 void attach_unpin(struct attach_port *port)
 {
     pthread_mutex_lock(&mutex);
     port->pins -= 1;
+    if (port->visited && port->pins == 0)
+        give_up(port->id);
     unmap_unused();
     pthread_mutex_unlock(&mutex);
 }
@@ -271,16 +301,7 @@ int attach_made(int fd, int id, struct attach_port **port)
 void attach_forget(int id)
 {
     pthread_mutex_lock(&mutex);
-    struct attach_port **link = bucket_of(id);
-    while (*link && (*link)->id != id)
-        link = &(*link)->next;
-    struct attach_port *port = *link;
-    if (port) {
-        *link = port->next;
-        port->next = unused;
-        unused = port;
-        atomic_fetch_add(&attach_generation, 1);
-    }
+    give_up(id);
     unmap_unused();
     pthread_mutex_unlock(&mutex);
 }

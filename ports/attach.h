@@ -33,6 +33,7 @@ struct attach_port {
     unsigned bell_number;
     pid_t bell_process;       /* which made it: a child inherits it */
     unsigned pins;            /* calls that stay long */
+    bool visited;             /* mapped by attach_visit(), and wanted by nobody else yet */
     struct attach_port *next; /* in its bucket, or among the unused */
 };
 
@@ -79,6 +80,9 @@ static inline void attach_leave(void)
 /* Enters and leaves for calls that run others' code meanwhile: dispose, for one. */
 int attach_pin(int id, struct attach_port **port);
 void attach_unpin(struct attach_port *port);
+
+/* The same for a look from outside: a port that was not mapped before is not afterwards. */
+int attach_visit(int id, struct attach_port **port);
 
 /* Maps a port that this process has just made. Takes over `fd`. 0 or a negative errno. */
 int attach_made(int fd, int id, struct attach_port **port);

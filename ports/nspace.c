@@ -30,6 +30,10 @@ static bool is_own;           /* the default place: nobody else may have a hand 
 static int folder = -1;
 static struct stat folder_status;
 
+static pthread_mutex_t list_mutex = PTHREAD_MUTEX_INITIALIZER;
+static int *list; /* the ids that had a file, in ascending order */
+static size_t list_count;
+
 /* ---------------------------------------------------------------- folder -- */
 
 static int settle_path(void)
@@ -106,12 +110,14 @@ int nspace_folder(void)
 
 void nspace_before_fork(void)
 {
+    pthread_mutex_lock(&list_mutex);
     pthread_mutex_lock(&mutex);
 }
 
 void nspace_after_fork(void)
 {
     pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(&list_mutex);
 }
 
 /* The bits that files get: those of the folder, for whom it is open. */
@@ -264,21 +270,68 @@ static DIR *open_stream(int *error)
     return stream;
 }
 
-int nspace_next_file(int id)
+static int compare_ids(const void *a, const void *b)
 {
-    int error;
-    DIR *stream = open_stream(&error);
+    int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* The list doubles when it is full, which is at 0 and at each power of two. */
+static int append_id(int id)
+{
+    if ((list_count & (list_count - 1)) == 0) {
+        int *grown = realloc(list, (list_count > 0 ? 2 * list_count : 1) * sizeof *list);
+        if (!grown)
+            return -ENOMEM;
+        list = grown;
+    }
+    list[list_count++] = id;
+    return 0;
+}
+
+static int read_list(void)
+{
+    int r;
+    free(list);
+    list = NULL;
+    list_count = 0;
+    DIR *stream = open_stream(&r);
     if (!stream)
-        return error;
-    int next = 0;
+        return r;
     const struct dirent *entry;
-    while ((entry = readdir(stream))) {
-        int found = read_id(entry->d_name);
-        if (found > id && (next == 0 || found < next))
-            next = found;
+    r = 0;
+    while (r == 0 && (entry = readdir(stream))) {
+        int id = read_id(entry->d_name);
+        if (id > 0)
+            r = append_id(id);
     }
     closedir(stream);
-    return next > 0 ? next : -ENOENT;
+    if (list_count > 0)
+        qsort(list, list_count, sizeof *list, compare_ids);
+    return r;
+}
+
+static int look_above(int id)
+{
+    size_t low = 0, high = list_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle] > id)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < list_count ? list[low] : -ENOENT;
+}
+
+int nspace_above(int id, bool reread)
+{
+    pthread_mutex_lock(&list_mutex);
+    int r = reread ? read_list() : 0;
+    if (r == 0)
+        r = look_above(id);
+    pthread_mutex_unlock(&list_mutex);
+    return r;
 }
 
 /* The port that a link or a FIFO belongs to; 0: it is neither. */

@@ -62,8 +62,9 @@ int nspace_lock(void);
 int nspace_try_lock(void);
 void nspace_unlock(int lock);
 
-/* The lowest id above `id` that has a file; -ENOENT. */
-int nspace_next_file(int id);
+/* The lowest id above `id` that had a file when the folder was last read, which is now with
+ * `reread`. -ENOENT: there is none. So a walk does not read the folder at every step. */
+int nspace_above(int id, bool reread);
 
 /* Under the lock: removes links and FIFOs of ports that have no file. */
 void nspace_sweep(void);

@@ -30,16 +30,22 @@ static bool is_dead(const struct attach_port *port)
     return atomic_load(&port->ring.segment->word) & WORD_DEAD;
 }
 
-/* Pins a port that lives; -EINVAL for one that does not, which is forgotten. */
-static int pin_living(int id, struct attach_port **port)
+/* -EINVAL for a pinned port that is dead, which is unpinned and forgotten. */
+static int check_living(int id, struct attach_port **port)
 {
-    int r = attach_pin(id, port);
-    if (r < 0 || !is_dead(*port))
-        return r;
+    if (!is_dead(*port))
+        return 0;
     ring_kill(&(*port)->ring);
     attach_unpin(*port);
     attach_forget(id);
     return -EINVAL;
+}
+
+/* Pins a port that lives. */
+static int pin_living(int id, struct attach_port **port)
+{
+    int r = attach_pin(id, port);
+    return r < 0 ? r : check_living(id, port);
 }
 
 static int is_living(int id)
@@ -345,7 +351,9 @@ PUBLIC int pstat(int portid, struct portstat *status)
     struct attach_port *port;
     if (!status)
         return give(-EINVAL, error);
-    int r = pin_living(portid, &port);
+    int r = attach_visit(portid, &port);
+    if (r == 0)
+        r = check_living(portid, &port);
     if (r < 0)
         return give(r, error);
     const struct segment *segment = port->ring.segment;
@@ -376,9 +384,9 @@ static void tidy(void)
     int lock = nspace_try_lock();
     if (lock < 0)
         return;
-    for (int id = nspace_next_file(0); id > 0; id = nspace_next_file(id)) {
+    for (int id = nspace_above(0, true); id > 0; id = nspace_above(id, false)) {
         struct attach_port *port;
-        if (attach_pin(id, &port) < 0)
+        if (attach_visit(id, &port) < 0)
             continue;
         bool dead = is_dead(port);
         if (dead)
@@ -391,6 +399,33 @@ static void tidy(void)
     nspace_unlock(lock);
 }
 
+/* Whether pnext() tells of a port: also of one that it cannot map. */
+static bool is_there(int id)
+{
+    struct attach_port *port;
+    int r = attach_visit(id, &port);
+    if (r < 0)
+        return r != -EINVAL;
+    bool dead = is_dead(port);
+    attach_unpin(port);
+    return !dead;
+}
+
+/* At the end of what was read when the walk began, the folder is read once more. */
+static int walk_from(int id)
+{
+    bool reread = id == 0;
+    for (int next = nspace_above(id, reread);; next = nspace_above(id, reread)) {
+        if (next > 0 && is_there(next))
+            return next;
+        if (next > 0)
+            id = next;
+        else if (next != -ENOENT || reread)
+            return next;
+        reread = next < 0;
+    }
+}
+
 PUBLIC int pnext(int portid)
 {
     int error = errno;
@@ -398,9 +433,5 @@ PUBLIC int pnext(int portid)
         return give(-EINVAL, error);
     if (portid == 0)
         tidy();
-    int id = portid;
-    do {
-        id = nspace_next_file(id);
-    } while (id > 0 && is_living(id) == -EINVAL);
-    return give(id, error);
+    return give(walk_from(portid), error);
 }

@@ -3,7 +3,7 @@
 # Usage: tclsh check.tcl ?unit|tcl?
 #
 # The environment says what to run: PA_BUILD (the build folder), PA_SOURCE (the
-# source folder, from there), PA_UNIT and PA_FUZZ (names of test programs),
+# source folder, from there), PA_UNIT, PA_FUZZ and PA_M32 (names of test programs),
 # PA_SANITIZE, PA_CC, PA_VERSION; PA_VALGRIND=1 runs programs under valgrind.
 #
 # Every suite is a command whose output is understood in one of these forms:
@@ -142,9 +142,25 @@ proc check::unit {} {
         set corpus [file join $source tests fuzz corpus [string range $name 5 end]]
         suite $name.replay exit [run $name.replay $corpus]
     }
+    m32
     set rounds [expr {[info exists ::env(PA_VALGRIND)] ? 20 : 1000}]
     foreach seed {1 2 3} {
         suite "simulate -seed $seed" exit [run simulate -seed $seed -rounds $rounds]
+    }
+}
+
+# Programs of 32 bits, which valgrind and the sanitizers leave alone.
+proc check::m32 {} {
+    variable source
+    if {[info exists ::env(PA_VALGRIND)]} {
+        return
+    }
+    foreach name $::env(PA_M32) {
+        if {[string match *.replay.* $name]} {
+            suite $name exit [run $name [file join $source tests fuzz corpus ring]]
+        } else {
+            suite $name tap [run $name]
+        }
     }
 }
 
@@ -153,13 +169,17 @@ proc check::tcl {} {
     variable build
     set slow [expr {$::env(PA_SANITIZE) ne "" || [info exists ::env(PA_VALGRIND)]}]
     set settings [list PA_PATIENCE=[expr {$slow ? 8 : 1}] PA_PKGDIR=$build PA_TCLSH=[info nameofexecutable] \
-        PA_DAEMON=[wrapper daemon DaqPortManager] PA_LSSERVICES=[wrapper lsservices lsservices]]
+        PA_DAEMON=[wrapper daemon DaqPortManager] PA_LSSERVICES=[wrapper lsservices lsservices] \
+        PA_LSPORTS=[wrapper lsports lsports] PA_PORTS_HELPER=[wrapper helper ports-helper] \
+        PA_SPOOL_CLIENT=[wrapper client spool-client] PA_SPOOL_DAEMON=[wrapper spooler spool-daemon] \
+        PA_SPOOL_STATUS=[wrapper status spool-status]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
         suite [file tail $file] total \
             [list env {*}$settings {*}[preload] [info nameofexecutable] $file]
     }
     suite manuals plain [list env {*}[preload] [info nameofexecutable] [file join $source doc check-man.tcl] \
-        $source [file join $build DaqPortManager] [file join $build lsservices] $build]
+        $source [file join $build DaqPortManager] [file join $build lsservices] \
+        [file join $build lsports] $build]
 }
 
 proc check::rooms {} {

@@ -123,7 +123,8 @@ struct portstat {
 /* Fills *status; blocks nobody. */
 int pstat(int portid, struct portstat *status);
 
-/* The lowest id above `portid` that a port has; 0 begins. ENOENT: no further one. */
+/* The lowest id above `portid` that a port has; 0 begins. ENOENT: no further one. In a walk from
+ * 0 on, ports made meanwhile may be left out. */
 int pnext(int portid);
 
 /*
