@@ -63,8 +63,9 @@ static int open_folder(void)
 {
     int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
+        /* ENOENT is for names: without a place for a folder there is none to trust. */
         if (mkdir(path, 0700) < 0 && errno != EEXIST)
-            return -errno;
+            return errno == ENOENT || errno == ENOTDIR ? -EACCES : -errno;
         fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd < 0)

@@ -201,10 +201,19 @@ static void the_default_folder_is_ones_own_alone(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+static int where_nothing_can_be_made(void *context)
+{
+    (void)context;
+    REQUIRE(use_folder("/nowhere/at/all") == 0);
+    REQUIRE(nothing_works(EACCES));
+    return 0;
+}
+
 static void a_missing_folder_is_made_and_the_choice_stays(void **state)
 {
     (void)state;
     assert_int_equal(ports_fixture_run(in_a_folder_that_is_not_there, NULL), 0);
+    assert_int_equal(ports_fixture_run(where_nothing_can_be_made, NULL), 0);
 }
 
 static int create_private(void *context)
