@@ -16,15 +16,16 @@
 /*
  * Spinning pays when the other side runs on another core and answers within
  * the time that a sleep and a wake take, which is what SPIN_NS is. When that
- * has failed a few times the spin is left out, but for one time in RETRY, lest
- * one hiccup decides for ever.
+ * has failed a few times the spin is left out, but for the 4th, 8th, 16th, ...
+ * and each RETRYth failure, lest one hiccup decides for ever.
  */
 enum {
     SPIN_NS = 40000,
     FAILURES_MAX = 3,
-    RETRY = 32,
-    LOOKS_PER_CLOCK = 32, /* looks between two readings of the clock */
-    LOOKS_MIN = 16,       /* the spin that is never left out */
+    RETRY = 1024,
+    LOOKS_MIN = 4,        /* the spin that is never left out */
+    LOOKS_AT_ONCE = 32,   /* without a pause in between */
+    LOOKS_PER_CLOCK = 64, /* looks between two readings of the clock */
     LULL_MAX = 64,        /* pauses */
 };
 
@@ -262,26 +263,37 @@ static int check_port(const struct wait *wait)
                : 0;
 }
 
-static void begin_to_spin(struct wait *wait)
+/* Lets work pile up, if that has paid. */
+static void lull(const struct habit *habit)
 {
-    unsigned failures = atomic_load_explicit(&wait->habit->failures, memory_order_relaxed);
-    unsigned lull = atomic_load_explicit(&wait->habit->lull, memory_order_relaxed);
-    bool whole = failures < FAILURES_MAX || failures % RETRY == 0;
-    wait->spin_until_ns = whole ? now_ns() + SPIN_NS : 0;
-    while (lull-- > 0)
+    for (unsigned n = atomic_load_explicit(&habit->lull, memory_order_relaxed); n > 0; --n)
         rest();
 }
 
-/* One look later; true when the time for that is over. */
+/* Is the whole spin worth it? */
+static bool pays(const struct habit *habit)
+{
+    unsigned failures = atomic_load_explicit(&habit->failures, memory_order_relaxed);
+    return failures < FAILURES_MAX || (failures & (failures - 1)) == 0 || failures % RETRY == 0;
+}
+
+/* One look later; true when the time for that is over. The clock is not read before it has to
+ * be: an answer often comes sooner than that takes. */
 static bool spin(struct wait *wait)
 {
-    if (wait->looks == 0 && wait->spin_until_ns == 0)
-        begin_to_spin(wait);
-    rest();
-    wait->looks += 1;
+    unsigned looks = wait->looks++;
+    if (looks == 0)
+        lull(wait->habit);
+    if (looks >= LOOKS_AT_ONCE)
+        rest();
+    if (looks == LOOKS_MIN && !pays(wait->habit))
+        return true;
+    if (looks % LOOKS_PER_CLOCK != LOOKS_PER_CLOCK - 1)
+        return false;
+    uint64_t now = now_ns();
     if (wait->spin_until_ns == 0)
-        return wait->looks >= LOOKS_MIN;
-    return wait->looks % LOOKS_PER_CLOCK == 0 && now_ns() >= wait->spin_until_ns;
+        wait->spin_until_ns = now + SPIN_NS;
+    return now >= wait->spin_until_ns;
 }
 
 /* Sets the side's bit; the word to sleep on is in wait->word. */
@@ -346,12 +358,11 @@ int waiting_step(struct wait *wait)
 void waiting_end(struct wait *wait, bool more)
 {
     struct habit *habit = wait->habit;
-    if (wait->stage != STAGE_SPIN) {
-        unsigned failures = atomic_load_explicit(&habit->failures, memory_order_relaxed);
+    unsigned failures = atomic_load_explicit(&habit->failures, memory_order_relaxed);
+    if (wait->stage != STAGE_SPIN)
         atomic_store_explicit(&habit->failures, failures + 1, memory_order_relaxed);
-    } else if (wait->spin_until_ns != 0) {
+    else if (failures != 0)
         atomic_store_explicit(&habit->failures, 0, memory_order_relaxed);
-    }
     unsigned lull = atomic_load_explicit(&habit->lull, memory_order_relaxed);
     unsigned next = more ? lull * 2 + 1 : lull / 2;
     atomic_store_explicit(&habit->lull, next < wait->lull_max ? next : wait->lull_max,
