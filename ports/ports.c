@@ -7,6 +7,8 @@
 
 #define PUBLIC __attribute__((visibility("default")))
 
+enum { GLANCES = 32 }; /* before a call counts as waiting */
+
 /* How long a call may block: not at all, as long as it takes, or until a deadline. */
 struct limit {
     bool blocks;
@@ -59,6 +61,21 @@ static inline void tell_receivers(const struct attach_port *port)
     bell_ring(port->ring.segment, port->id);
 }
 
+/* The port was full: does a glance or two find room? */
+static int send_soon(struct attach_port *port, long msg)
+{
+    const struct ring *ring = &port->ring;
+    struct habit *habit = &port->habit[SIDE_SENDERS];
+    int r = RING_FULL;
+    waiting_lull(habit);
+    for (unsigned i = 0; i < GLANCES && r == RING_FULL; ++i)
+        if (ring_has_room(ring))
+            r = ring_push(ring, msg);
+    if (r == 0)
+        waiting_learn(habit, ring_has_more_room(ring), ring->count);
+    return r;
+}
+
 /* The port was full. */
 static int send_later(struct attach_port *port, long msg, const struct limit *limit)
 {
@@ -67,21 +84,24 @@ static int send_later(struct attach_port *port, long msg, const struct limit *li
         waiting_settle(segment, SIDE_RECEIVERS);
         return -EAGAIN;
     }
+    int r = send_soon(port, msg);
+    if (r != RING_FULL)
+        return r == 0 ? 0 : outcome(port, r, true);
     struct wait wait;
-    waiting_begin(&wait, segment, SIDE_SENDERS, &port->habit[SIDE_SENDERS], port->ring.count,
-                  limit->deadline);
-    int r = RING_FULL;
+    waiting_begin(&wait, segment, SIDE_SENDERS, &port->habit[SIDE_SENDERS], limit->deadline);
     while (r == RING_FULL) {
         r = waiting_step(&wait);
         if (r == 0)
             r = ring_push(&port->ring, msg);
     }
-    waiting_end(&wait, r == 0 && ring_has_room(&port->ring));
+    waiting_end(&wait);
     return outcome(port, r, true);
 }
 
 static int send_one(struct attach_port *port, long msg, const struct limit *limit)
 {
+    if (ring_try_push(&port->ring, msg))
+        return 0;
     int r = ring_push(&port->ring, msg);
     return r == RING_FULL ? send_later(port, msg, limit) : r == 0 ? 0 : outcome(port, r, false);
 }
@@ -152,6 +172,12 @@ PUBLIC ssize_t ptrysendv(int portid, const long *msgs, size_t n)
 
 /* ------------------------------------------------------------- receiving -- */
 
+static inline int take(const struct ring *ring, long *msgs, size_t n, size_t *taken)
+{
+    *taken = 1;
+    return n == 1 && ring_try_pop(ring, msgs) ? 0 : ring_pop(ring, msgs, n, taken);
+}
+
 /* The port was empty, and this call does not block. */
 static int receive_none(struct attach_port *port, long *msgs, size_t n, size_t *taken)
 {
@@ -163,22 +189,39 @@ static int receive_none(struct attach_port *port, long *msgs, size_t n, size_t *
     return r == RING_EMPTY ? -EAGAIN : outcome(port, r, false);
 }
 
+/* The port was empty: does a glance or two find a message? */
+static int receive_soon(struct attach_port *port, long *msgs, size_t n, size_t *taken)
+{
+    const struct ring *ring = &port->ring;
+    struct habit *habit = &port->habit[SIDE_RECEIVERS];
+    int r = RING_EMPTY;
+    waiting_lull(habit);
+    for (unsigned i = 0; i < GLANCES && r == RING_EMPTY; ++i)
+        if (ring_has_message(ring))
+            r = take(ring, msgs, n, taken);
+    if (r == 0)
+        waiting_learn(habit, ring_has_message(ring), ring->count);
+    return r;
+}
+
 /* The port was empty. */
 static int receive_later(struct attach_port *port, long *msgs, size_t n, size_t *taken,
                          const struct limit *limit)
 {
-    struct wait wait;
     if (!limit->blocks)
         return receive_none(port, msgs, n, taken);
+    int r = receive_soon(port, msgs, n, taken);
+    if (r != RING_EMPTY)
+        return r == 0 ? 0 : outcome(port, r, true);
+    struct wait wait;
     waiting_begin(&wait, port->ring.segment, SIDE_RECEIVERS, &port->habit[SIDE_RECEIVERS],
-                  port->ring.count, limit->deadline);
-    int r = RING_EMPTY;
+                  limit->deadline);
     while (r == RING_EMPTY) {
         r = waiting_step(&wait);
         if (r == 0)
             r = ring_pop(&port->ring, msgs, n, taken);
     }
-    waiting_end(&wait, r == 0 && ring_has_message(&port->ring));
+    waiting_end(&wait);
     return outcome(port, r, true);
 }
 
@@ -188,7 +231,7 @@ static int receive_within(int id, long *msgs, size_t n, size_t *taken,
     struct attach_port *port;
     int r = attach_enter(id, &port);
     if (r == 0) {
-        r = ring_pop(&port->ring, msgs, n, taken);
+        r = take(&port->ring, msgs, n, taken);
         if (r == RING_EMPTY)
             r = receive_later(port, msgs, n, taken, limit);
         else if (r != 0)

@@ -8,8 +8,6 @@ enum {
     MEASURES_MAX = 64,   /* before a count is given as it was seen */
 };
 
-#define TAG_MASK ((slot_tag)~SLOT_TOMB)
-
 void ring_init(struct ring *ring, struct segment *segment)
 {
     ring->segment = segment;
@@ -17,37 +15,6 @@ void ring_init(struct ring *ring, struct segment *segment)
     ring->log2 = segment->slots_log2;
     ring->mask = ((uint64_t)1 << ring->log2) - 1;
     ring->count = segment->count;
-}
-
-/* The tag of message `number`. */
-static inline slot_tag tag_of(const struct ring *ring, uint64_t number)
-{
-    return (slot_tag)((number >> ring->log2) + 1) & TAG_MASK;
-}
-
-/* The tag that its slot has before. */
-static inline slot_tag tag_before(const struct ring *ring, uint64_t number)
-{
-    return (slot_tag)(number >> ring->log2) & TAG_MASK;
-}
-
-static inline struct slot *slot_of(const struct ring *ring, uint64_t number)
-{
-    return &ring->slots[number & ring->mask];
-}
-
-static inline bool slot_change(struct slot *slot, slot_tag tag, slot_tag new_tag,
-                               long new_value)
-{
-    union {
-        struct {
-            slot_tag tag;
-            long value;
-        } half;
-        slot_pair pair;
-    } before = {.half = {tag, atomic_load_explicit(&slot->value, memory_order_relaxed)}},
-      after = {.half = {new_tag, new_value}};
-    return __sync_bool_compare_and_swap((slot_pair *)slot, before.pair, after.pair);
 }
 
 /* Where a number is that does not fit its slot: far behind the head, or nowhere. */
@@ -77,30 +44,6 @@ static int check_room(const struct ring *ring, uint64_t *number)
     return (int64_t)(*number - head) >= (int64_t)ring->count ? RING_FULL : 0;
 }
 
-static inline void advance_tail(struct segment *segment, uint64_t tail)
-{
-    if ((int64_t)(tail - atomic_load_explicit(&segment->tail, memory_order_relaxed)) > 0)
-        atomic_store_explicit(&segment->tail, tail, memory_order_release);
-}
-
-/*
- * Asks for the line that will be written soon: its last reader has it, and a
- * locked instruction cannot hide that way. In a small ring the line ahead is
- * one that is being read now.
- */
-static inline void fetch_ahead(const struct ring *ring, uint64_t number)
-{
-    if (ring->mask < 8 * (uint64_t)PREFETCH_SLOTS)
-        return;
-#if defined(__x86_64__)
-    /* __builtin_prefetch() makes a read of it without -mprfchw; all of x86-64 knows this one.
-     */
-    __asm__ volatile("prefetchw %0" : : "m"(*slot_of(ring, number + PREFETCH_SLOTS)));
-#else
-    __builtin_prefetch(slot_of(ring, number + PREFETCH_SLOTS), 1);
-#endif
-}
-
 /*
  * Puts a tag and a value into the first free slot. With `bounded` only while
  * fewer than `count` messages wait; without, there is always the slot more
@@ -112,20 +55,20 @@ static inline int put(const struct ring *ring, slot_tag mark, long value, bool b
     uint64_t number = atomic_load_explicit(&segment->tail, memory_order_acquire);
     unsigned doubts = 0;
     for (;;) {
-        struct slot *slot = slot_of(ring, number);
+        struct slot *slot = ring_slot(ring, number);
         slot_tag tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
         int r = 0;
-        if (tag == tag_before(ring, number)) {
+        if (tag == ring_tag_before(ring, number)) {
             r = bounded ? check_room(ring, &number) : 0;
-            if (r == 0 && slot_change(slot, tag, tag_of(ring, number) | mark, value)) {
+            if (r == 0 && ring_change(slot, tag, ring_tag(ring, number) | mark, value)) {
                 if (!mark)
-                    advance_tail(segment, number + 1);
-                fetch_ahead(ring, number);
+                    ring_advance(segment, number + 1);
+                ring_fetch_ahead(ring, number);
                 return 0;
             }
         } else if (tag & SLOT_TOMB) {
             r = RING_DEAD;
-        } else if (tag == tag_of(ring, number)) {
+        } else if (tag == ring_tag(ring, number)) {
             number += 1;
         } else {
             r = find_again(ring, &number, &doubts);
@@ -148,7 +91,7 @@ static int explain(const struct ring *ring, uint64_t *head, slot_tag tag, unsign
         *head = now;
         return 0;
     }
-    if (tag == tag_before(ring, *head))
+    if (tag == ring_tag_before(ring, *head))
         return RING_EMPTY;
     if (tag & SLOT_TOMB)
         return RING_DEAD;
@@ -164,9 +107,9 @@ int ring_pop(const struct ring *ring, long *values, size_t n, size_t *taken)
         slot_tag tag = 0;
         size_t k = 0;
         for (; k < n; ++k) {
-            struct slot *slot = slot_of(ring, head + k);
+            struct slot *slot = ring_slot(ring, head + k);
             tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
-            if (tag != tag_of(ring, head + k))
+            if (tag != ring_tag(ring, head + k))
                 break;
             values[k] = atomic_load_explicit(&slot->value, memory_order_relaxed);
         }
@@ -192,9 +135,9 @@ int ring_pop_below(const struct ring *ring, uint64_t limit, long *value)
     while (!(head & HEAD_DEAD)) {
         if ((int64_t)(limit - head) <= 0)
             return RING_EMPTY;
-        struct slot *slot = slot_of(ring, head);
+        struct slot *slot = ring_slot(ring, head);
         slot_tag tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
-        if (tag != tag_of(ring, head)) {
+        if (tag != ring_tag(ring, head)) {
             int r = explain(ring, &head, tag, &doubts);
             if (r != 0)
                 return r;
@@ -205,21 +148,6 @@ int ring_pop_below(const struct ring *ring, uint64_t limit, long *value)
             return 0;
     }
     return RING_DEAD;
-}
-
-bool ring_has_message(const struct ring *ring)
-{
-    uint64_t head = atomic_load_explicit(&ring->segment->head, memory_order_relaxed);
-    return atomic_load_explicit(&slot_of(ring, head)->tag, memory_order_relaxed) ==
-           tag_of(ring, head);
-}
-
-bool ring_has_room(const struct ring *ring)
-{
-    const struct segment *segment = ring->segment;
-    return atomic_load_explicit(&segment->tail, memory_order_relaxed) -
-               atomic_load_explicit(&segment->head_seen, memory_order_relaxed) <
-           ring->count;
 }
 
 int ring_measure(const struct ring *ring, uint64_t *waiting, uint64_t *next)
@@ -233,8 +161,8 @@ int ring_measure(const struct ring *ring, uint64_t *waiting, uint64_t *next)
         if ((int64_t)(number - head) < 0)
             number = head;
         while (number - head <= ring->count &&
-               atomic_load_explicit(&slot_of(ring, number)->tag, memory_order_acquire) ==
-                   tag_of(ring, number))
+               atomic_load_explicit(&ring_slot(ring, number)->tag, memory_order_acquire) ==
+                   ring_tag(ring, number))
             number += 1;
         uint64_t now = atomic_load_explicit(&segment->head, memory_order_acquire);
         if (now != head && i < MEASURES_MAX)
@@ -263,11 +191,11 @@ int ring_drain(const struct ring *ring, long *value)
     uint64_t head = atomic_load_explicit(&segment->head, memory_order_acquire);
     for (;;) {
         uint64_t number = head & ~HEAD_DEAD;
-        struct slot *slot = slot_of(ring, number);
+        struct slot *slot = ring_slot(ring, number);
         slot_tag tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
         if (tag & SLOT_TOMB)
             return RING_EMPTY;
-        if (tag != tag_of(ring, number))
+        if (tag != ring_tag(ring, number))
             return RING_DAMAGED;
         *value = atomic_load_explicit(&slot->value, memory_order_relaxed);
         if (atomic_compare_exchange_strong(&segment->head, &head, head + 1))

@@ -24,7 +24,6 @@ enum {
     FAILURES_MAX = 3,
     RETRY = 1024,
     LOOKS_MIN = 4,        /* the spin that is never left out */
-    LOOKS_AT_ONCE = 32,   /* without a pause in between */
     LOOKS_PER_CLOCK = 64, /* looks between two readings of the clock */
     LULL_MAX = 64,        /* pauses */
 };
@@ -238,14 +237,13 @@ int waiting_sleepers(const struct segment *segment, enum side side)
 /* ----------------------------------------------------------------- steps -- */
 
 void waiting_begin(struct wait *wait, struct segment *segment, enum side side,
-                   struct habit *habit, uint64_t count, const struct timespec *deadline)
+                   struct habit *habit, const struct timespec *deadline)
 {
     *wait = (struct wait){
         .segment = segment,
         .habit = habit,
         .deadline = deadline,
         .resets = atomic_load_explicit(&segment->resets, memory_order_acquire),
-        .lull_max = count / 4 < LULL_MAX ? (unsigned)(count / 4) : LULL_MAX,
         .side = side,
         .stage = may_spin() ? STAGE_SPIN : STAGE_ARM,
     };
@@ -263,13 +261,6 @@ static int check_port(const struct wait *wait)
                : 0;
 }
 
-/* Lets work pile up, if that has paid. */
-static void lull(const struct habit *habit)
-{
-    for (unsigned n = atomic_load_explicit(&habit->lull, memory_order_relaxed); n > 0; --n)
-        rest();
-}
-
 /* Is the whole spin worth it? */
 static bool pays(const struct habit *habit)
 {
@@ -282,10 +273,7 @@ static bool pays(const struct habit *habit)
 static bool spin(struct wait *wait)
 {
     unsigned looks = wait->looks++;
-    if (looks == 0)
-        lull(wait->habit);
-    if (looks >= LOOKS_AT_ONCE)
-        rest();
+    rest();
     if (looks == LOOKS_MIN && !pays(wait->habit))
         return true;
     if (looks % LOOKS_PER_CLOCK != LOOKS_PER_CLOCK - 1)
@@ -355,7 +343,7 @@ int waiting_step(struct wait *wait)
     return r;
 }
 
-void waiting_end(struct wait *wait, bool more)
+void waiting_end(struct wait *wait)
 {
     struct habit *habit = wait->habit;
     unsigned failures = atomic_load_explicit(&habit->failures, memory_order_relaxed);
@@ -363,8 +351,23 @@ void waiting_end(struct wait *wait, bool more)
         atomic_store_explicit(&habit->failures, failures + 1, memory_order_relaxed);
     else if (failures != 0)
         atomic_store_explicit(&habit->failures, 0, memory_order_relaxed);
+}
+
+/* ------------------------------------------------------------------ lulls -- */
+
+void waiting_lull(const struct habit *habit)
+{
+    for (unsigned n = atomic_load_explicit(&habit->lull, memory_order_relaxed); n > 0; --n)
+        rest();
+}
+
+void waiting_learn(struct habit *habit, bool more, uint64_t count)
+{
     unsigned lull = atomic_load_explicit(&habit->lull, memory_order_relaxed);
     unsigned next = more ? lull * 2 + 1 : lull / 2;
-    atomic_store_explicit(&habit->lull, next < wait->lull_max ? next : wait->lull_max,
-                          memory_order_relaxed);
+    unsigned most = count / 4 < LULL_MAX ? (unsigned)(count / 4) : LULL_MAX;
+    if (next > most)
+        next = most;
+    if (next != lull)
+        atomic_store_explicit(&habit->lull, next, memory_order_relaxed);
 }

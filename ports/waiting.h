@@ -83,24 +83,30 @@ struct wait {
     uint64_t resets;
     uint64_t spin_until_ns;
     unsigned looks;
-    unsigned lull_max;
     uint32_t word;
     enum side side;
     uint8_t stage;
 };
 
+/* Before the first look again: lets work pile up, if that has paid. */
+void waiting_lull(const struct habit *habit);
+
+/* After it: `more`, another message or place was there at once. `count` of the port bounds how
+ * long it pays to let work pile up. */
+void waiting_learn(struct habit *habit, bool more, uint64_t count);
+
 /*
  * Begins to wait. The caller has found the queue full or empty, looks again
  * after each waiting_step() that returns 0, and calls waiting_end() when it is
- * through, with `more`: another message, or place, was there at once.
+ * through.
  */
 void waiting_begin(struct wait *wait, struct segment *segment, enum side side,
-                   struct habit *habit, uint64_t count, const struct timespec *deadline);
+                   struct habit *habit, const struct timespec *deadline);
 
 /* 0: look again; or -EIDRM, -ECANCELED, -EINTR, -ETIMEDOUT. */
 int waiting_step(struct wait *wait);
 
-void waiting_end(struct wait *wait, bool more);
+void waiting_end(struct wait *wait);
 
 /* How many living threads sleep on that side, as far as SEGMENT_SLEEPERS can tell. */
 int waiting_sleepers(const struct segment *segment, enum side side);
