@@ -181,6 +181,7 @@ void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config 
         .prober = {.probe = probe, .context = conns},
     };
     conns->probe = (struct probe)PROBE_NULL;
+    probe_prepare(&conns->probe);
     journal_init(&conns->journal, config->log);
     TAILQ_INIT(&conns->quiet);
     TAILQ_INIT(&conns->holding);
