@@ -18,18 +18,26 @@ static bool has_nul(const char *line, size_t size)
     return size > 0 && memchr(line, '\0', size) != NULL;
 }
 
+/* The line as a string of UTF-8 for libtcl, in a new buffer; nothing on -ENOMEM. */
+static int copy_line(struct pa_buf *copy, const char *line, size_t size)
+{
+    *copy = (struct pa_buf)PA_BUF_NULL;
+    int r = pa_buf_reserve(copy, size + 1);
+    if (r == 0)
+        r = pa_text_append_utf8(copy, line, size);
+    if (r == 0)
+        r = pa_buf_append(copy, "", 1);
+    if (r < 0)
+        pa_buf_deinit(copy);
+    return r;
+}
+
 static int take_text(struct pa_request *request, const char *line, size_t size)
 {
-    struct pa_buf text = PA_BUF_NULL;
-    int r = pa_buf_reserve(&text, size + 1);
-    if (r == 0)
-        r = pa_text_append_utf8(&text, line, size);
-    if (r == 0)
-        r = pa_buf_append(&text, "", 1);
-    if (r < 0) {
-        pa_buf_deinit(&text);
+    struct pa_buf text;
+    int r = copy_line(&text, line, size);
+    if (r < 0)
         return r;
-    }
     request->text = text.data;
     request->text_size = text.size - 1;
     return 0;
@@ -376,10 +384,8 @@ int pa_wire_parse_port(struct pa_listing *listing, const char *line, size_t size
 {
     if (has_nul(line, size))
         return PA_E_PROTOCOL;
-    struct pa_buf text = PA_BUF_NULL;
-    int r = pa_text_append_utf8(&text, line, size);
-    if (r == 0)
-        r = pa_buf_append(&text, "", 1);
+    struct pa_buf text;
+    int r = copy_line(&text, line, size);
     if (r == 0)
         r = add_list(listing, text.data);
     pa_buf_deinit(&text);
