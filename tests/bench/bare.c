@@ -7,9 +7,10 @@
  * accept, read into one static buffer, and for every '\n' write one fixed reply: the bytes of
  * REPLYFILE when the line starts with L, `OK 31000` for any other. No request is parsed,
  * nothing is remembered but the first byte of an unfinished line. With -probe it also makes the
- * system calls by which the daemon sees that a port is free, before each OK and on another port
- * of the range each time: no manager that looks before it gives can do with less. SIGTERM or
- * SIGINT closes every handle, and the loop then ends by itself.
+ * system calls by which the daemon sees that a port is free, each time on another port of the
+ * range: bind and close before an OK, socket and setsockopt for the next one before the loop
+ * sleeps. No manager that looks before it gives can do with less. SIGTERM or SIGINT closes
+ * every handle, and the loop then ends by itself.
  *
  * Failure modes: a full socket buffer turns the rest of a reply into a queued uv_write; a
  * client whose queue passes QUEUE_BYTES, or that resets, is closed. What fails at the start
@@ -42,6 +43,7 @@ static size_t list_bytes = 0;
 static unsigned probe_low = 0; /* 0: no port is probed */
 static unsigned probe_high = 0;
 static unsigned probe_next = 0;
+static int probe_fd = -1; /* for the next probe */
 
 static void fail(const char *what, int uv_code)
 {
@@ -86,19 +88,36 @@ static void queue_rest(struct client *client, uv_buf_t rest)
     }
 }
 
-/* The four system calls of daemon/probe.c for a port that is free. Returns whether it is. */
-static bool can_bind(unsigned port)
+/* This and can_bind() make the system calls of daemon/probe.c for a port that is free. */
+static void prepare_probe(void)
 {
     const int off = 0;
-    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    bool is_bound;
 
-    if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) {
+    if (probe_fd >= 0) {
+        return;
+    }
+    probe_fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe_fd < 0 ||
+        setsockopt(probe_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) {
         fail("probe", uv_translate_sys_error(errno));
     }
-    is_bound = bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-    close(fd);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    (void)handle;
+    prepare_probe();
+}
+
+static bool can_bind(unsigned port)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    bool is_bound;
+
+    prepare_probe();
+    is_bound = bind(probe_fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    close(probe_fd);
+    probe_fd = -1;
     return is_bound;
 }
 
@@ -289,6 +308,7 @@ int main(int argc, char **argv)
 {
     uv_loop_t *loop = uv_default_loop();
     uv_tcp_t listener;
+    uv_prepare_t preparer;
     uv_signal_t watchers[2];
     const int numbers[2] = {SIGTERM, SIGINT};
     const char *port_file = parse(argc, argv);
@@ -303,6 +323,11 @@ int main(int argc, char **argv)
             (code = uv_signal_start(&watchers[i], on_signal, numbers[i])) < 0) {
             fail("signal", code);
         }
+    }
+    preparer.data = NULL;
+    if ((code = uv_prepare_init(loop, &preparer)) < 0 ||
+        (probe_low > 0 && (code = uv_prepare_start(&preparer, on_prepare)) < 0)) {
+        fail("prepare", code);
     }
     write_port(port_file, port);
     uv_run(loop, UV_RUN_DEFAULT);
