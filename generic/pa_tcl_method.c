@@ -4,14 +4,14 @@
 
 #include "pa_tcl_error.h"
 
-/* The row of that name, or NULL. */
-static const struct pa_tcl_method *find(const struct pa_tcl_method *table, Tcl_Obj *name)
+/* The index of the row of that name, or -1. */
+static int find(const struct pa_tcl_method *table, Tcl_Obj *name)
 {
     int row;
     if (Tcl_GetIndexFromObjStruct(NULL, name, table, sizeof *table, "subcommand", TCL_EXACT,
                                   &row) != TCL_OK)
-        return NULL;
-    return &table[row];
+        return -1;
+    return row;
 }
 
 /* Runs a row whose name is word `depth` of the command. */
@@ -47,9 +47,9 @@ int pa_tcl_method_call(const struct pa_tcl_method *table, pa_tcl_method_proc *ot
         Tcl_WrongNumArgs(interp, 1, objv, "subcommand ?arg ...?");
         return TCL_ERROR;
     }
-    const struct pa_tcl_method *row = find(table, objv[1]);
-    if (row)
-        return run(row, 1, self, interp, objc, objv);
+    int row = find(table, objv[1]);
+    if (row >= 0)
+        return run(&table[row], 1, self, interp, objc, objv);
     return otherwise ? otherwise(self, interp, objc, objv)
                      : report_unknown(interp, table, objv[1]);
 }
@@ -57,9 +57,9 @@ int pa_tcl_method_call(const struct pa_tcl_method *table, pa_tcl_method_proc *ot
 int pa_tcl_method_info(const struct pa_tcl_method *table, Tcl_Obj *command, void *self,
                        Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    const struct pa_tcl_method *row = find(table, objv[2]);
-    if (row)
-        return run(row, 2, self, interp, objc, objv);
+    int row = find(table, objv[2]);
+    if (row >= 0)
+        return run(&table[row], 2, self, interp, objc, objv);
     return pa_tcl_error_usage(interp,
                               Tcl_ObjPrintf("\"%s info %s\" is not defined",
                                             Tcl_GetString(command), Tcl_GetString(objv[2])));
