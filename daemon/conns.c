@@ -16,7 +16,6 @@
 #include "conns.h"
 
 #include "conn.h"
-#include "probe.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -157,7 +156,7 @@ int conns_accept(struct conns *conns, uv_stream_t *listener)
 static int probe(void *context, uint16_t port)
 {
     struct conns *conns = context;
-    int state = probe_port(port);
+    int state = probe_port(&conns->probe, port);
     journal_probed(&conns->journal, conns_now_ms(conns), port, state);
     return state;
 }
@@ -181,6 +180,8 @@ void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config 
         .table = config->table,
         .prober = {.probe = probe, .context = conns},
     };
+    conns->probe = (struct probe)PROBE_NULL;
+    probe_prepare(&conns->probe);
     journal_init(&conns->journal, config->log);
     TAILQ_INIT(&conns->quiet);
     TAILQ_INIT(&conns->holding);
@@ -213,5 +214,6 @@ void conns_close_runner(struct conns *conns)
 void conns_deinit(struct conns *conns)
 {
     assert(conns->alive_count == 0);
+    probe_deinit(&conns->probe);
     pa_buf_deinit(&conns->reply);
 }

@@ -6,6 +6,7 @@
  */
 
 #include "journal.h"
+#include "probe.h"
 #include "session.h"
 
 #include "pa_buf.h"
@@ -37,6 +38,7 @@ struct conns {
     struct conns_config config;
     uv_loop_t *loop;
     struct session_world world;
+    struct probe probe;
     struct journal journal;
     struct conn_line quiet;    /* no port held; the one quiet longest in front */
     struct conn_line holding;  /* at least one port held */

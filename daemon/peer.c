@@ -2,7 +2,10 @@
 
 #include "peer.h"
 
+#include "pa_text.h"
+
 #include <arpa/inet.h>
+#include <stdint.h>
 #include <string.h>
 
 /* An address as IPv6; IPv4 in its mapped form. */
@@ -25,6 +28,18 @@ static bool is_loopback(const struct in6_addr *address)
            (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == 127);
 }
 
+/* As inet_ntop() would, without its sprintf(): the greater part of accepting a client. */
+static void show_ipv4(char *text, const uint8_t bytes[4])
+{
+    for (int i = 0; i < 4; ++i) {
+        char digits[PA_TEXT_DECIMAL_BYTES];
+        size_t size = pa_text_decimal(digits, bytes[i]);
+        memcpy(text, digits, size);
+        text += size;
+        *text++ = i < 3 ? '.' : '\0';
+    }
+}
+
 bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
                    const struct sockaddr_storage *here)
 {
@@ -32,8 +47,10 @@ bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
     if (!as_ipv6(remote, &from) || (here && !as_ipv6(here, &to)))
         return false;
     bool ipv4 = IN6_IS_ADDR_V4MAPPED(&from);
-    const void *shown = ipv4 ? (const void *)&from.s6_addr[12] : (const void *)&from;
-    inet_ntop(ipv4 ? AF_INET : AF_INET6, shown, peer->host, sizeof peer->host);
+    if (ipv4)
+        show_ipv4(peer->host, &from.s6_addr[12]);
+    else
+        inet_ntop(AF_INET6, &from, peer->host, sizeof peer->host);
     peer->local = is_loopback(&from) || (here && IN6_ARE_ADDR_EQUAL(&from, &to));
     return true;
 }

@@ -5,7 +5,19 @@
  * Probing a TCP port in the kernel: can a service bind it, on IPv4 and IPv6?
  */
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* The socket for the next attempt. */
+struct probe {
+    int fd; /* -1: not made yet */
+    bool ipv6;
+};
+
+#define PROBE_NULL                                                                             \
+    {                                                                                          \
+        .fd = -1                                                                               \
+    }
 
 /*
  * Tries to bind `port` on all addresses, and lets go of it again.
@@ -15,6 +27,15 @@
  * service that sets SO_REUSEADDR can have it), in use; or a negative errno when the
  * kernel gave no socket to try with.
  */
-int probe_port(uint16_t port);
+int probe_port(struct probe *probe, uint16_t port);
+
+/*
+ * Makes the socket for the next probe_port() while nobody waits for it. When
+ * that fails, probe_port() tries again and tells.
+ */
+void probe_prepare(struct probe *probe);
+
+/* Closes the socket. */
+void probe_deinit(struct probe *probe);
 
 #endif

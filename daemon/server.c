@@ -183,12 +183,14 @@ static void watch_journal(struct server *server)
 }
 
 /*
- * Runs right before the loop sleeps: what this turn logged is written in one
- * piece. When turns follow each other faster than LOG_DELAY_MS, several share it.
+ * Runs right before the loop sleeps, when all are answered: the next probe's
+ * socket is made, and what this turn logged is written in one piece. When turns
+ * follow each other faster than LOG_DELAY_MS, several share it.
  */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct server *server = prepare->data;
+    probe_prepare(&server->conns.probe);
     watch_journal(server);
     if (log_is_flushed(server->config.log))
         return;

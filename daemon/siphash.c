@@ -2,6 +2,7 @@
 
 #include "siphash.h"
 
+#include <endian.h>
 #include <string.h>
 
 struct state {
@@ -33,9 +34,8 @@ static void rounds(struct state *s, unsigned count)
 static uint64_t load(const unsigned char *bytes, size_t size)
 {
     uint64_t word = 0;
-    for (size_t i = 0; i < size; ++i)
-        word |= (uint64_t)bytes[i] << (8 * i);
-    return word;
+    memcpy(&word, bytes, size);
+    return le64toh(word);
 }
 
 static void absorb(struct state *s, uint64_t word)

@@ -4,17 +4,19 @@
 
 #include "pa_tcl_error.h"
 
-const struct pa_tcl_method *pa_tcl_method_find(const struct pa_tcl_method *table, Tcl_Obj *name)
+/* The index of the row of that name, or -1. */
+static int find(const struct pa_tcl_method *table, Tcl_Obj *name)
 {
     int row;
     if (Tcl_GetIndexFromObjStruct(NULL, name, table, sizeof *table, "subcommand", TCL_EXACT,
                                   &row) != TCL_OK)
-        return NULL;
-    return &table[row];
+        return -1;
+    return row;
 }
 
-int pa_tcl_method_run(const struct pa_tcl_method *row, int depth, void *self,
-                      Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+/* Runs a row whose name is word `depth` of the command. */
+static int run(const struct pa_tcl_method *row, int depth, void *self, Tcl_Interp *interp,
+               int objc, Tcl_Obj *const objv[])
 {
     int words = objc - depth - 1;
     if (words < row->min || (row->max >= 0 && words > row->max)) {
@@ -24,7 +26,7 @@ int pa_tcl_method_run(const struct pa_tcl_method *row, int depth, void *self,
     return row->proc(self, interp, objc, objv);
 }
 
-int pa_tcl_method_unknown(Tcl_Interp *interp, const struct pa_tcl_method *table, Tcl_Obj *name)
+static int report_unknown(Tcl_Interp *interp, const struct pa_tcl_method *table, Tcl_Obj *name)
 {
     const char *word = Tcl_GetString(name);
     Tcl_Obj *message = Tcl_ObjPrintf("unknown subcommand \"%s\": must be ", word);
@@ -38,12 +40,26 @@ int pa_tcl_method_unknown(Tcl_Interp *interp, const struct pa_tcl_method *table,
     return TCL_ERROR;
 }
 
+int pa_tcl_method_call(const struct pa_tcl_method *table, pa_tcl_method_proc *otherwise,
+                       void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    if (objc < 2) {
+        Tcl_WrongNumArgs(interp, 1, objv, "subcommand ?arg ...?");
+        return TCL_ERROR;
+    }
+    int row = find(table, objv[1]);
+    if (row >= 0)
+        return run(&table[row], 1, self, interp, objc, objv);
+    return otherwise ? otherwise(self, interp, objc, objv)
+                     : report_unknown(interp, table, objv[1]);
+}
+
 int pa_tcl_method_info(const struct pa_tcl_method *table, Tcl_Obj *command, void *self,
                        Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    const struct pa_tcl_method *row = pa_tcl_method_find(table, objv[2]);
-    if (row)
-        return pa_tcl_method_run(row, 2, self, interp, objc, objv);
+    int row = find(table, objv[2]);
+    if (row >= 0)
+        return run(&table[row], 2, self, interp, objc, objv);
     return pa_tcl_error_usage(interp,
                               Tcl_ObjPrintf("\"%s info %s\" is not defined",
                                             Tcl_GetString(command), Tcl_GetString(objv[2])));

@@ -19,19 +19,13 @@ struct pa_tcl_method {
     const char *usage;
 };
 
-/* The row of that name, or NULL. */
-const struct pa_tcl_method *pa_tcl_method_find(const struct pa_tcl_method *table,
-                                               Tcl_Obj *name);
-
 /*
- * Runs a row whose name is word `depth` of the command. TCL_ERROR with the
- * usage when too few or too many words follow the name.
+ * Runs a command: the row that word 1 names. For a name that the table does not
+ * have it runs `otherwise`, or reports the name when that is NULL. TCL_ERROR
+ * with the usage when there is no word 1, or too few or too many words follow it.
  */
-int pa_tcl_method_run(const struct pa_tcl_method *row, int depth, void *self,
-                      Tcl_Interp *interp, int objc, Tcl_Obj *const objv[]);
-
-/* Reports a name that the table does not have. Returns TCL_ERROR. */
-int pa_tcl_method_unknown(Tcl_Interp *interp, const struct pa_tcl_method *table, Tcl_Obj *name);
+int pa_tcl_method_call(const struct pa_tcl_method *table, pa_tcl_method_proc *otherwise,
+                       void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[]);
 
 /*
  * The sub-command `info` of a command: finds word 2 in the table and runs it.

@@ -430,24 +430,11 @@ static int method_info(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const 
 
 /* -------------------------------------------------------------- command -- */
 
-static int run(struct pa_tcl_object *object, Tcl_Interp *interp, int objc,
-               Tcl_Obj *const objv[])
-{
-    if (objc < 2) {
-        Tcl_WrongNumArgs(interp, 1, objv, "subcommand ?arg ...?");
-        return TCL_ERROR;
-    }
-    const struct pa_tcl_method *row = pa_tcl_method_find(method_table, objv[1]);
-    if (!row)
-        return pa_tcl_method_unknown(interp, method_table, objv[1]);
-    return pa_tcl_method_run(row, 1, object, interp, objc, objv);
-}
-
 static int object_command(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     struct pa_tcl_object *object = data;
     ++object->references;
-    int code = run(object, interp, objc, objv);
+    int code = pa_tcl_method_call(method_table, NULL, object, interp, objc, objv);
     unref(object);
     return code;
 }

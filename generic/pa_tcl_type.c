@@ -194,22 +194,16 @@ int pa_tcl_type_method_names(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[]
     return pa_tcl_method_names(method_table, interp, objc, objv);
 }
 
-static int run(struct pa_tcl_home *home, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+/* The first word is the name of an allocator to make. */
+static int create_implied(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    if (objc < 2) {
-        Tcl_WrongNumArgs(interp, 1, objv, "subcommand ?arg ...?");
-        return TCL_ERROR;
-    }
-    const struct pa_tcl_method *row = pa_tcl_method_find(method_table, objv[1]);
-    if (!row)
-        return create(interp, home, objc - 1, objv + 1);
-    return pa_tcl_method_run(row, 1, home, interp, objc, objv);
+    return create(interp, self, objc - 1, objv + 1);
 }
 
 static int type_command(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     struct pa_tcl_home *home = pa_tcl_home_ref(data);
-    int code = run(home, interp, objc, objv);
+    int code = pa_tcl_method_call(method_table, create_implied, home, interp, objc, objv);
     pa_tcl_home_unref(home);
     return code;
 }

@@ -115,15 +115,14 @@ bool pa_text_is_utf8(const char *string)
 
 size_t pa_text_decimal(char text[PA_TEXT_DECIMAL_BYTES], uint64_t number)
 {
-    char reversed[PA_TEXT_DECIMAL_BYTES];
-    size_t size = 0;
+    char digits[PA_TEXT_DECIMAL_BYTES] = "";
+    char *first = digits + sizeof digits - 1;
     do {
-        reversed[size++] = (char)('0' + number % 10);
+        *--first = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    for (size_t i = 0; i < size; ++i)
-        text[i] = reversed[size - 1 - i];
-    text[size] = '\0';
+    size_t size = (size_t)(digits + sizeof digits - 1 - first);
+    memcpy(text, first, size + 1);
     return size;
 }
 

@@ -18,18 +18,26 @@ static bool has_nul(const char *line, size_t size)
     return size > 0 && memchr(line, '\0', size) != NULL;
 }
 
+/* The line as a string of UTF-8 for libtcl, in a new buffer; nothing on -ENOMEM. */
+static int copy_line(struct pa_buf *copy, const char *line, size_t size)
+{
+    *copy = (struct pa_buf)PA_BUF_NULL;
+    int r = pa_buf_reserve(copy, size + 1);
+    if (r == 0)
+        r = pa_text_append_utf8(copy, line, size);
+    if (r == 0)
+        r = pa_buf_append(copy, "", 1);
+    if (r < 0)
+        pa_buf_deinit(copy);
+    return r;
+}
+
 static int take_text(struct pa_request *request, const char *line, size_t size)
 {
-    struct pa_buf text = PA_BUF_NULL;
-    int r = pa_buf_reserve(&text, size + 1);
-    if (r == 0)
-        r = pa_text_append_utf8(&text, line, size);
-    if (r == 0)
-        r = pa_buf_append(&text, "", 1);
-    if (r < 0) {
-        pa_buf_deinit(&text);
+    struct pa_buf text;
+    int r = copy_line(&text, line, size);
+    if (r < 0)
         return r;
-    }
     request->text = text.data;
     request->text_size = text.size - 1;
     return 0;
@@ -113,8 +121,32 @@ void pa_request_deinit(struct pa_request *request)
 
 /* -------------------------------------------------------------- quoting -- */
 
+/*
+ * The characters that stand for themselves anywhere in a list: ASCII's rows,
+ * with a blank for those that do not. Behind its end the table is 0.
+ */
+static const char plain_characters[256] = "                                "
+                                          " !   %&'()*+,-./0123456789: <=>?"
+                                          "@ABCDEFGHIJKLMNOPQRSTUVWXYZ   ^_"
+                                          "`abcdefghijklmnopqrstuvwxyz | ~ ";
+
+static bool is_plain(char c)
+{
+    return plain_characters[(unsigned char)c] > ' ';
+}
+
+static const char *skip_plain(const char *at, const char *end)
+{
+    while (at < end && is_plain(*at))
+        ++at;
+    return at;
+}
+
 static int append_quoted(struct pa_buf *buf, const char *string)
 {
+    size_t size = strlen(string);
+    if (size > 0 && skip_plain(string, string + size) == string + size)
+        return pa_buf_append(buf, string, size);
     int flags = 0;
     /* The size is a bound on the quoted form for any position, its NUL not counted. */
     size_t bound = (size_t)Tcl_ScanElement(string, &flags) + 3;
@@ -266,20 +298,6 @@ int pa_wire_parse_reply(const char *line, size_t size, size_t *number)
     return skip_blanks(cursor, end) == end ? 0 : PA_E_PROTOCOL;
 }
 
-/*
- * The characters that stand for themselves anywhere in a list: ASCII's rows,
- * with a blank for those that do not. Behind its end the table is 0.
- */
-static const char plain_characters[256] = "                                "
-                                          " !   %&'()*+,-./0123456789: <=>?"
-                                          "@ABCDEFGHIJKLMNOPQRSTUVWXYZ   ^_"
-                                          "`abcdefghijklmnopqrstuvwxyz | ~ ";
-
-static bool is_plain(char c)
-{
-    return plain_characters[(unsigned char)c] > ' ';
-}
-
 /* `both` is the name, one byte that separates them, and the user. */
 static int add_port(struct pa_listing *listing, struct word digits, const char *both,
                     size_t name_size, size_t user_size)
@@ -296,13 +314,6 @@ static const char *skip_line_end(const char *at, const char *end)
     if (end - at > 1 && at[0] == '\r' && at[1] == '\n')
         return at + 2;
     return at < end && *at == '\n' ? at + 1 : NULL;
-}
-
-static const char *skip_plain(const char *at, const char *end)
-{
-    while (at < end && is_plain(*at))
-        ++at;
-    return at;
 }
 
 /* One line of three plain words with single blanks: 1; 0 for any other; -ENOMEM. */
@@ -373,10 +384,8 @@ int pa_wire_parse_port(struct pa_listing *listing, const char *line, size_t size
 {
     if (has_nul(line, size))
         return PA_E_PROTOCOL;
-    struct pa_buf text = PA_BUF_NULL;
-    int r = pa_text_append_utf8(&text, line, size);
-    if (r == 0)
-        r = pa_buf_append(&text, "", 1);
+    struct pa_buf text;
+    int r = copy_line(&text, line, size);
     if (r == 0)
         r = add_list(listing, text.data);
     pa_buf_deinit(&text);

@@ -108,30 +108,38 @@ proc check::run {program args} {
     return $command
 }
 
-# A program that becomes another one under valgrind or a sanitizer, by exec: the
-# tests know processes by their pids. A preloaded sanitizer is for tclsh only.
-proc check::wrapper {name program} {
+# A program that becomes another one by exec: the tests know processes by their pids.
+proc check::wrapper {name command} {
     variable build
     set path [file join $build tests-$name.sh]
-    set command [run $program]
     set file [open $path w 0755]
-    puts $file "#!/bin/sh\nunset LD_PRELOAD\nASAN_OPTIONS=detect_leaks=1\nexport ASAN_OPTIONS"
-    puts $file "exec [join [lmap word $command {string cat ' $word '}]] \"\$@\""
+    puts $file "#!/bin/sh\nexec [join [lmap word $command {string cat ' $word '}]] \"\$@\""
     close $file
     return $path
 }
 
-# The environment in which tclsh can load an extension built with a sanitizer.
-proc check::preload {} {
+# env with the sanitizers' options.
+proc check::with_options {detect_leaks} {
+    variable source
+    return [list env ASAN_OPTIONS=detect_leaks=$detect_leaks \
+        TSAN_OPTIONS=suppressions=[file join $source tests tsan.supp]]
+}
+
+# A program of ours, under valgrind or with its sanitizer.
+proc check::checked {program} {
+    return [wrapper $program [list {*}[with_options 1] {*}[run $program]]]
+}
+
+# A tclsh that can load an extension built with a sanitizer. The sanitizer is preloaded for
+# it alone: support.tcl keeps it from other programs.
+proc check::tclsh {} {
     switch -glob $::env(PA_SANITIZE) {
         address* { set library libasan.so }
         thread   { set library libtsan.so }
-        default  { return {} }
+        default  { return [list [info nameofexecutable]] }
     }
-    set path [exec $::env(PA_CC) -print-file-name=$library]
-    # libtcl is not instrumented, and TSan would not see what it synchronises.
-    return [list LD_PRELOAD=$path ASAN_OPTIONS=detect_leaks=0 \
-        TSAN_OPTIONS=ignore_noninstrumented_modules=1]
+    return [list {*}[with_options 0] LD_PRELOAD=[exec $::env(PA_CC) -print-file-name=$library] \
+        [info nameofexecutable]]
 }
 
 proc check::unit {} {
@@ -170,16 +178,17 @@ proc check::tcl {} {
     variable source
     variable build
     set slow [expr {$::env(PA_SANITIZE) ne "" || [info exists ::env(PA_VALGRIND)]}]
-    set settings [list PA_PATIENCE=[expr {$slow ? 8 : 1}] PA_PKGDIR=$build PA_TCLSH=[info nameofexecutable] \
-        PA_DAEMON=[wrapper daemon DaqPortManager] PA_LSSERVICES=[wrapper lsservices lsservices] \
-        PA_LSPORTS=[wrapper lsports lsports] PA_PORTS_HELPER=[wrapper helper ports-helper] \
-        PA_SPOOL_CLIENT=[wrapper client spool-client] PA_SPOOL_DAEMON=[wrapper spooler spool-daemon] \
-        PA_SPOOL_STATUS=[wrapper status spool-status]]
+    set settings [list PA_PATIENCE=[expr {$slow ? 8 : 1}] PA_PKGDIR=$build \
+        PA_TCLSH=[wrapper tclsh [tclsh]] \
+        PA_DAEMON=[checked DaqPortManager] PA_LSSERVICES=[checked lsservices] \
+        PA_LSPORTS=[checked lsports] PA_PORTS_HELPER=[checked ports-helper] \
+        PA_SPOOL_CLIENT=[checked spool-client] PA_SPOOL_DAEMON=[checked spool-daemon] \
+        PA_SPOOL_STATUS=[checked spool-status]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
         suite [file tail $file] total \
-            [list env {*}$settings {*}[preload] [info nameofexecutable] $file]
+            [list env {*}$settings {*}[tclsh] $file]
     }
-    suite manuals plain [list env {*}[preload] [info nameofexecutable] [file join $source doc check-man.tcl] \
+    suite manuals plain [list {*}[tclsh] [file join $source doc check-man.tcl] \
         $source [file join $build DaqPortManager] [file join $build lsservices] \
         [file join $build lsports] $build]
 }

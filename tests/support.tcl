@@ -46,6 +46,11 @@ if {[info exists ::env(PA_PKGDIR)]} {
     set ::env(PA_PKGDIR) [file normalize $::env(PA_PKGDIR)]
     lappend ::auto_path $::env(PA_PKGDIR)
 }
+# A sanitizer that was preloaded has its place in this process; a shell does not even start
+# with ThreadSanitizer. Child processes that need it are started by [support tclsh].
+if {[info exists ::env(PA_SANITIZE)] && $::env(PA_SANITIZE) ne {}} {
+    unset -nocomplain ::env(LD_PRELOAD)
+}
 # No test is to find a port manager of the machine it runs on.
 set ::env(DAQPORTMGR_PORTFILE) /nonexistent/listen.port
 

@@ -1,12 +1,15 @@
 /*
  * bare - the least a libuv line server can do: the limit the benchmark measures against.
  *
- *   bare PORTFILE [REPLYFILE]
+ *   bare ?-probe LOW-HIGH? PORTFILE ?REPLYFILE?
  *
  * Happy path: bind 127.0.0.1 port 0, listen, put the port number into PORTFILE by a rename;
  * accept, read into one static buffer, and for every '\n' write one fixed reply: the bytes of
  * REPLYFILE when the line starts with L, `OK 31000` for any other. No request is parsed,
- * nothing is remembered but the first byte of an unfinished line. SIGTERM or SIGINT closes
+ * nothing is remembered but the first byte of an unfinished line. With -probe it also makes the
+ * system calls by which the daemon sees that a port is free, each time on another port of the
+ * range: bind and close before an OK, socket and setsockopt for the next one before the loop
+ * sleeps. No manager that looks before it gives can do with less. SIGTERM or SIGINT closes
  * every handle, and the loop then ends by itself.
  *
  * Failure modes: a full socket buffer turns the rest of a reply into a queued uv_write; a
@@ -15,9 +18,12 @@
  * else.
  */
 #include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #define BACKLOG_CONNECTIONS 511               /* as redis and nginx ask for */
@@ -34,6 +40,10 @@ static char read_buffer[READ_BYTES];
 static char port_reply[] = "OK 31000\r\n";
 static char *list_reply = NULL;
 static size_t list_bytes = 0;
+static unsigned probe_low = 0; /* 0: no port is probed */
+static unsigned probe_high = 0;
+static unsigned probe_next = 0;
+static int probe_fd = -1; /* for the next probe */
 
 static void fail(const char *what, int uv_code)
 {
@@ -78,6 +88,53 @@ static void queue_rest(struct client *client, uv_buf_t rest)
     }
 }
 
+/* This and can_bind() make the system calls of daemon/probe.c for a port that is free. */
+static void prepare_probe(void)
+{
+    const int off = 0;
+
+    if (probe_fd >= 0) {
+        return;
+    }
+    probe_fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (probe_fd < 0 ||
+        setsockopt(probe_fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) {
+        fail("probe", uv_translate_sys_error(errno));
+    }
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    (void)handle;
+    prepare_probe();
+}
+
+static bool can_bind(unsigned port)
+{
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    bool is_bound;
+
+    prepare_probe();
+    is_bound = bind(probe_fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    close(probe_fd);
+    probe_fd = -1;
+    return is_bound;
+}
+
+/* Walks the range downwards, as the daemon does, and on from a port that is in use. */
+static void probe(void)
+{
+    bool is_free = false;
+
+    for (unsigned tries = probe_high - probe_low + 1; tries > 0 && !is_free; tries--) {
+        is_free = can_bind(probe_next);
+        probe_next = probe_next > probe_low ? probe_next - 1 : probe_high;
+    }
+    if (!is_free) {
+        fail("probe", UV_EADDRINUSE);
+    }
+}
+
 static void answer(struct client *client)
 {
     uv_buf_t reply = uv_buf_init(port_reply, sizeof(port_reply) - 1);
@@ -85,6 +142,8 @@ static void answer(struct client *client)
 
     if (client->first == 'L' && list_reply != NULL) {
         reply = uv_buf_init(list_reply, (unsigned)list_bytes);
+    } else if (probe_low > 0) {
+        probe();
     }
     sent = uv_try_write((uv_stream_t *)&client->tcp, &reply, 1);
     if (sent < 0 && sent != UV_EAGAIN) {
@@ -210,22 +269,52 @@ static unsigned start_listening(uv_loop_t *loop, uv_tcp_t *listener)
     return ntohs(address.sin_port);
 }
 
+static _Noreturn void usage(void)
+{
+    fprintf(stderr, "usage: bare ?-probe LOW-HIGH? PORTFILE ?REPLYFILE?\n");
+    exit(100);
+}
+
+static void parse_range(const char *text)
+{
+    char end;
+
+    if (sscanf(text, "%u-%u%c", &probe_low, &probe_high, &end) != 2 || probe_low < 1 ||
+        probe_high > 65535 || probe_low > probe_high) {
+        usage();
+    }
+    probe_next = probe_high;
+}
+
+/* Returns the name of the port file. */
+static const char *parse(int argc, char **argv)
+{
+    int at = 1;
+
+    if (argc > 2 && strcmp(argv[1], "-probe") == 0) {
+        parse_range(argv[2]);
+        at = 3;
+    }
+    if (argc - at < 1 || argc - at > 2) {
+        usage();
+    }
+    if (argc - at == 2) {
+        load_list(argv[at + 1]);
+    }
+    return argv[at];
+}
+
 int main(int argc, char **argv)
 {
     uv_loop_t *loop = uv_default_loop();
     uv_tcp_t listener;
+    uv_prepare_t preparer;
     uv_signal_t watchers[2];
     const int numbers[2] = {SIGTERM, SIGINT};
+    const char *port_file = parse(argc, argv);
     unsigned port;
     int code;
 
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: bare PORTFILE [REPLYFILE]\n");
-        return 100;
-    }
-    if (argc == 3) {
-        load_list(argv[2]);
-    }
     listener.data = NULL;
     port = start_listening(loop, &listener);
     for (int i = 0; i < 2; i++) {
@@ -235,7 +324,12 @@ int main(int argc, char **argv)
             fail("signal", code);
         }
     }
-    write_port(argv[1], port);
+    preparer.data = NULL;
+    if ((code = uv_prepare_init(loop, &preparer)) < 0 ||
+        (probe_low > 0 && (code = uv_prepare_start(&preparer, on_prepare)) < 0)) {
+        fail("prepare", code);
+    }
+    write_port(port_file, port);
     uv_run(loop, UV_RUN_DEFAULT);
     code = uv_loop_close(loop);
     assert(code == 0);

@@ -20,10 +20,10 @@
 
 /* ---- load.c: options ---- */
 
-enum pin {
-    PIN_NONE, /* the scheduler places every process */
-    PIN_ONE,  /* load generator and servers share one core */
-    PIN_TWO   /* load generator on one core, servers on another */
+enum placement {
+    PLACE_FREE, /* the scheduler places every process */
+    PLACE_ONE,  /* load generator and servers share one core */
+    PLACE_TWO   /* load generator on one core, servers on another */
 };
 
 struct config {
@@ -38,7 +38,8 @@ struct config {
     size_t with_count;
     unsigned rounds; /* of interleaved blocks for each row */
     bool quick;
-    enum pin pin;
+    enum placement first_placement; /* of all rows; those of one client are repeated */
+    enum placement last_placement;  /* in the next ones up to this */
 };
 
 /* ---- proc.c: this process and its children ---- */
@@ -48,11 +49,17 @@ struct config {
 _Noreturn void broken(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void system_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-void proc_init(const struct config *config);
+void proc_init(void);
+
+/* Places this process, and the servers to be started from now on. */
+void proc_place(enum placement placement);
+const char *proc_placement(void); /* the present one in words */
+unsigned proc_cores(void);        /* that this process may use */
+
 const char *proc_folder(void);
 
 /* Starts argv with standard error (and what of `in` and `out` is -1) in `dir`/output.
- * `on_server_core` matters under PIN_TWO only. */
+ * `on_server_core` matters under PLACE_TWO only. */
 pid_t proc_spawn(char *const argv[], const char *dir, int in, int out, bool on_server_core);
 
 /* Ends it with SIGTERM and waits; a child that died of anything else is an error. */
@@ -63,7 +70,6 @@ void proc_expect_alive(pid_t pid, const char *dir);
 
 long proc_resident_kib(pid_t pid);
 long proc_waiting_sockets(void); /* TCP sockets of this host in TIME_WAIT */
-const char *proc_pinning(void);  /* in words */
 
 /* Between two calls nothing may take longer than `seconds`; 0 ends the watch. */
 void proc_watch(unsigned seconds);
@@ -146,9 +152,9 @@ struct holder {
 
 void server_start_daemon(struct server *server, const struct config *config, int low, int high);
 
-/* `list` is what it answers to LIST. */
+/* `list` is what it answers to LIST. With `probes` it probes a port before each OK. */
 void server_start_bare(struct server *server, const struct config *config, const char *name,
-                       const struct reply *list);
+                       bool probes, const struct reply *list);
 void server_stop(struct server *server);
 
 /* Holds `ports` more, named app_0, app_1, ... of user `user`, on connections of at most
@@ -196,6 +202,7 @@ struct row {
     const char *unit;
     const char *left_name; /* what the two columns are */
     const char *right_name;
+    const char *placement; /* row_print() fills it in */
     double left, right;
     double ratio, ratio_low, ratio_high; /* median and quartiles of left/right */
     double noise, noise_low, noise_high; /* the same for right against its double */
@@ -225,7 +232,7 @@ void contest_compare(const struct contest *contest, unsigned left, unsigned righ
 bool config_selects(const struct config *config, const char *row_name);
 
 void row_head(const char *left_name, const char *right_name);
-void row_print(const struct row *row);
+void row_print(const struct row *row); /* with the present placement */
 int rows_write_json(const char *path, const char *machine);
 void rows_deinit(void);
 

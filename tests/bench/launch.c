@@ -117,18 +117,26 @@ static void write_list(const char *path, const struct reply *list)
 }
 
 void server_start_bare(struct server *server, const struct config *config, const char *name,
-                       const struct reply *list)
+                       bool probes, const struct reply *list)
 {
-    char port_file[320], reply_file[320];
-    char *argv[4] = {(char *)config->bare, port_file, reply_file, NULL};
+    char ports[32], port_file[320], reply_file[320];
+    char *argv[6];
+    size_t n = 0;
 
     memset(server, 0, sizeof(*server));
     server->name = name;
     server->low = BARE_PORT;
     server->high = BARE_PORT;
     make_dir(server);
-    path_in(port_file, sizeof(port_file), server->dir, "listen.port");
-    path_in(reply_file, sizeof(reply_file), server->dir, "list");
+    argv[n++] = (char *)config->bare;
+    if (probes) {
+        snprintf(ports, sizeof(ports), "%d-%d", PORTS_LOW, PORTS_HIGH);
+        argv[n++] = (char *)"-probe";
+        argv[n++] = ports;
+    }
+    argv[n++] = path_in(port_file, sizeof(port_file), server->dir, "listen.port");
+    argv[n++] = path_in(reply_file, sizeof(reply_file), server->dir, "list");
+    argv[n] = NULL;
     write_list(reply_file, list);
     server->pid = proc_spawn(argv, server->dir, -1, -1, true);
     wait_ready(server);

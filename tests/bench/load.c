@@ -41,8 +41,8 @@ static const struct option {
     {"-quick", OPT_QUICK, NULL, "few rounds"},
     {"-only", OPT_ONLY, "GLOB", "rows whose name contains it"},
     {"-json", OPT_JSON, "FILE", "write the rows there too"},
-    {"-pin", OPT_PIN, NULL, "load generator and servers on one same core"},
-    {"-pin2", OPT_PIN2, NULL, "load generator on one core, servers on another"},
+    {"-pin", OPT_PIN, NULL, "all rows with load generator and servers on one core, and once"},
+    {"-pin2", OPT_PIN2, NULL, "the same with a core for each"},
     {"-with", OPT_WITH, "WORD", "a further argument of the daemon; may be repeated"},
     {"-script", OPT_SCRIPT, "FILE", "client.tcl; else beside this program or in tests/bench"},
 };
@@ -95,10 +95,10 @@ static void set_option(struct config *config, enum option_kind kind, const char 
         config->json = value;
         break;
     case OPT_PIN:
-        config->pin = PIN_ONE;
+        config->first_placement = config->last_placement = PLACE_ONE;
         break;
     case OPT_PIN2:
-        config->pin = PIN_TWO;
+        config->first_placement = config->last_placement = PLACE_TWO;
         break;
     case OPT_WITH:
         if (config->with_count == WITH_MAX) {
@@ -159,18 +159,22 @@ static void describe(char *machine, size_t size, const struct config *config)
     struct utsname system;
 
     uname(&system);
-    snprintf(machine, size, "%ld cores, %s %s %s, %s, %u rounds", sysconf(_SC_NPROCESSORS_ONLN),
-             system.sysname, system.release, system.machine, proc_pinning(), config->rounds);
+    snprintf(machine, size, "%u cores, %s %s %s, %u rounds", proc_cores(), system.sysname,
+             system.release, system.machine, config->rounds);
 }
 
 int main(int argc, char **argv)
 {
-    struct config config = {0};
+    struct config config = {.first_placement = PLACE_FREE, .last_placement = PLACE_TWO};
     char machine[512];
     double begun_us = now_us();
 
     parse(&config, argc, argv);
-    proc_init(&config);
+    proc_init();
+    if (config.first_placement == PLACE_FREE && proc_cores() < 2) {
+        config.last_placement = PLACE_ONE;
+    }
+    proc_place(config.first_placement);
     describe(machine, sizeof(machine), &config);
     printf("%s\n", machine);
     measure_scale(&config);

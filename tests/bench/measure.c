@@ -4,6 +4,9 @@
  * Each row runs three sides in turn: the daemon, a bare server, a second bare server. Two bare
  * servers differ by noise only. Every row starts servers of its own: no row finds the resting
  * ports or the TIME_WAITs of the one before.
+ *
+ * The rows beside a bare server that probes tell how much of the daemon's time is its own, and
+ * those of the probing server beside the bare one what probing costs anybody.
  */
 #include "bench.h"
 
@@ -17,8 +20,14 @@
 #define WARM_UP       5   /* operations before the clock starts: accept, first use of buffers */
 #define BLOCK_S       30
 
+enum kind { DAEMON, BARE, PROBING };
+
+static const char *const kind_names[] = {"daemon", "bare", "probing bare"};
+
 struct task {
     const char *name;
+    enum kind left;
+    enum kind right;
     enum operation operation;
     unsigned clients;
     unsigned operations; /* in a block */
@@ -27,33 +36,49 @@ struct task {
 };
 
 static const struct task tasks[] = {
-    {"allocate, open connection", OP_ALLOCATE, 1, 200, 0, 1.30},
-    {"connect, GIMME, close", OP_CYCLE, 1, 100, 0, 1.20},
-    {"LIST of 900, new connection", OP_LIST_NEW, 1, 50, 900, 2.0},
-    {"LIST of 900, open connection", OP_LIST_OPEN, 1, 50, 900, 2.0},
-    {"allocate, 16 clients", OP_ALLOCATE, 16, 512, 0, LIMIT_NONE},
-    {"allocate, 64 clients", OP_ALLOCATE, 64, 512, 0, 0.75},
-    {"connect, GIMME, close, 16 clients", OP_CYCLE, 16, 512, 0, LIMIT_NONE},
-    {"connect, GIMME, close, 64 clients", OP_CYCLE, 64, 512, 0, 0.75},
-    {"LIST of 900, new conn., 16 clients", OP_LIST_NEW, 16, 256, 900, LIMIT_NONE},
-    {"LIST of 900, new conn., 64 clients", OP_LIST_NEW, 64, 256, 900, 0.75},
+    {"allocate, open connection", DAEMON, BARE, OP_ALLOCATE, 1, 200, 0, 1.30},
+    {"connect, GIMME, close", DAEMON, BARE, OP_CYCLE, 1, 100, 0, 1.20},
+    {"LIST of 900, new connection", DAEMON, BARE, OP_LIST_NEW, 1, 50, 900, 2.0},
+    {"LIST of 900, open connection", DAEMON, BARE, OP_LIST_OPEN, 1, 50, 900, 2.0},
+    {"allocate, 16 clients", DAEMON, BARE, OP_ALLOCATE, 16, 512, 0, LIMIT_NONE},
+    {"allocate, 64 clients", DAEMON, BARE, OP_ALLOCATE, 64, 512, 0, 0.75},
+    {"connect, GIMME, close, 16 clients", DAEMON, BARE, OP_CYCLE, 16, 512, 0, LIMIT_NONE},
+    {"connect, GIMME, close, 64 clients", DAEMON, BARE, OP_CYCLE, 64, 512, 0, 0.75},
+    {"LIST of 900, new conn., 16 clients", DAEMON, BARE, OP_LIST_NEW, 16, 256, 900, LIMIT_NONE},
+    {"LIST of 900, new conn., 64 clients", DAEMON, BARE, OP_LIST_NEW, 64, 256, 900, 0.75},
+    {"allocate, beside bare that probes", DAEMON, PROBING, OP_ALLOCATE, 1, 200, 0, LIMIT_NONE},
+    {"connect, GIMME, beside bare that probes", DAEMON, PROBING, OP_CYCLE, 1, 100, 0,
+     LIMIT_NONE},
+    {"allocate, 64 clients, beside bare that probes", DAEMON, PROBING, OP_ALLOCATE, 64, 512, 0,
+     LIMIT_NONE},
+    {"allocate, what probing costs", PROBING, BARE, OP_ALLOCATE, 1, 200, 0, LIMIT_NONE},
+    {"connect, GIMME, what probing costs", PROBING, BARE, OP_CYCLE, 1, 100, 0, LIMIT_NONE},
+    {"allocate, 64 clients, what probing costs", PROBING, BARE, OP_ALLOCATE, 64, 512, 0,
+     LIMIT_NONE},
 };
 
 struct stage {
-    struct server servers[3]; /* the daemon, bare, bare again */
+    struct server servers[3]; /* left, right, right again */
     struct holder holder;
     const struct task *task;
 };
 
 static void stage_open(struct stage *stage, const struct config *config)
 {
-    struct server *daemon = &stage->servers[0];
+    static const struct reply nothing = {.bytes = (char *)"OK 0\r\n", .length = 6, .number = 0};
+    const struct task *task = stage->task;
+    struct server *left = &stage->servers[0];
+    bool probes = task->right == PROBING;
 
-    server_start_daemon(daemon, config, PORTS_LOW, PORTS_HIGH);
-    holder_hold(&stage->holder, daemon, stage->task->held, HELD_PER_CONN);
-    server_learn_list(daemon);
-    server_start_bare(&stage->servers[1], config, "bare", &daemon->list);
-    server_start_bare(&stage->servers[2], config, "the second bare", &daemon->list);
+    if (task->left == DAEMON) {
+        server_start_daemon(left, config, PORTS_LOW, PORTS_HIGH);
+        holder_hold(&stage->holder, left, task->held, HELD_PER_CONN);
+        server_learn_list(left);
+    } else {
+        server_start_bare(left, config, "the left bare", task->left == PROBING, &nothing);
+    }
+    server_start_bare(&stage->servers[1], config, "bare", probes, &left->list);
+    server_start_bare(&stage->servers[2], config, "the second bare", probes, &left->list);
 }
 
 static void stage_close(struct stage *stage)
@@ -136,8 +161,8 @@ static void run_task(const struct config *config, const struct task *task)
     struct row row = {
         .name = task->name,
         .unit = task->clients > 1 ? "ops/s" : "us",
-        .left_name = "daemon",
-        .right_name = "bare",
+        .left_name = kind_names[task->left],
+        .right_name = kind_names[task->right],
         .limit = task->limit,
         .at_least = task->clients > 1,
     };
@@ -157,18 +182,33 @@ static void run_task(const struct config *config, const struct task *task)
     contest_deinit(&contest);
 }
 
+/* Many clients keep every core busy: how one is placed matters only to one client's rows. */
+static void run_placed(const struct config *config, const struct task *task)
+{
+    enum placement last = task->clients == 1 ? config->last_placement : config->first_placement;
+
+    for (enum placement p = config->first_placement; p <= last; p++) {
+        proc_place(p);
+        run_task(config, task);
+    }
+    proc_place(config->first_placement);
+}
+
 void measure_pairs(const struct config *config)
 {
-    bool headed = false;
+    const struct task *headed = NULL;
 
     for (size_t i = 0; i < COUNT_OF(tasks); i++) {
-        if (config_selects(config, tasks[i].name)) {
-            if (!headed) {
-                row_head("daemon", "bare");
-                headed = true;
-            }
-            run_task(config, &tasks[i]);
+        const struct task *task = &tasks[i];
+
+        if (!config_selects(config, task->name)) {
+            continue;
         }
+        if (headed == NULL || headed->left != task->left || headed->right != task->right) {
+            row_head(kind_names[task->left], kind_names[task->right]);
+            headed = task;
+        }
+        run_placed(config, task);
     }
     swarm_deinit();
 }

@@ -29,8 +29,9 @@
 static pid_t children[CHILDREN_MAX];
 static char folder[64];
 static volatile sig_atomic_t caught = 0;
+static cpu_set_t allowed; /* the cores of the start */
 static cpu_set_t server_cores;
-static const char *pinning = "unpinned";
+static const char *placement_name;
 
 _Noreturn void broken(const char *format, ...)
 {
@@ -142,37 +143,42 @@ static void cleanup(void)
     }
 }
 
-static void pin(enum pin wanted)
+unsigned proc_cores(void)
 {
-    cpu_set_t allowed;
-    cpu_set_t load;
-    size_t cores[2] = {0, 0};
-    size_t found = 0;
+    return (unsigned)CPU_COUNT(&allowed);
+}
 
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
-        system_failed("sched_getaffinity");
-    }
-    server_cores = allowed;
-    if (wanted == PIN_NONE) {
-        return;
-    }
-    for (size_t i = 0; i < CPU_SETSIZE && found < COUNT_OF(cores); i++) {
-        if (CPU_ISSET(i, &allowed)) {
-            cores[found++] = i;
+static cpu_set_t only_core(unsigned number)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    for (size_t i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &allowed) && number-- == 0) {
+            CPU_SET(i, &set);
         }
     }
-    if (wanted == PIN_TWO && found < 2) {
+    return set;
+}
+
+void proc_place(enum placement placement)
+{
+    static const char *const names[] = {"free", "one core", "two cores"};
+    cpu_set_t load = placement == PLACE_FREE ? allowed : only_core(0);
+
+    if (placement == PLACE_TWO && proc_cores() < 2) {
         broken("-pin2 needs two cores");
     }
-    CPU_ZERO(&load);
-    CPU_ZERO(&server_cores);
-    CPU_SET(cores[0], &load);
-    CPU_SET(cores[wanted == PIN_ONE ? 0 : 1], &server_cores);
+    server_cores = placement == PLACE_TWO ? only_core(1) : load;
     if (sched_setaffinity(0, sizeof(load), &load) != 0) {
         system_failed("sched_setaffinity");
     }
-    pinning =
-        wanted == PIN_ONE ? "all on one core" : "load generator and servers on a core each";
+    placement_name = names[placement];
+}
+
+const char *proc_placement(void)
+{
+    return placement_name;
 }
 
 static void raise_descriptor_limit(void)
@@ -185,7 +191,7 @@ static void raise_descriptor_limit(void)
     }
 }
 
-void proc_init(const struct config *config)
+void proc_init(void)
 {
     struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: calls come back */
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGALRM};
@@ -195,7 +201,10 @@ void proc_init(const struct config *config)
     }
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
-    pin(config->pin);
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+        system_failed("sched_getaffinity");
+    }
+    proc_place(PLACE_FREE);
     snprintf(folder, sizeof(folder), "/tmp/portbench.XXXXXX");
     if (mkdtemp(folder) == NULL) {
         folder[0] = '\0';
@@ -207,11 +216,6 @@ void proc_init(const struct config *config)
 const char *proc_folder(void)
 {
     return folder;
-}
-
-const char *proc_pinning(void)
-{
-    return pinning;
 }
 
 static _Noreturn void become(char *const argv[], int in, int out, int output,

@@ -73,17 +73,10 @@ static bool wait_for_ports(bool is_patient)
     return waiting <= WAITING_MAX;
 }
 
-void measure_scale(const struct config *config)
+static void run_placed_crowds(const struct config *config)
 {
     struct contest contest = {.sides = COUNT_OF(crowd_ports)};
 
-    if (!config_selects(config, crowd_names[1]) && !config_selects(config, crowd_names[2])) {
-        return;
-    }
-    if (!wait_for_ports(!config->quick)) {
-        return;
-    }
-    row_head("many held", "10 held");
     run_crowds(config, &contest);
     for (unsigned side = 1; side <= 2; side++) {
         struct row row = {
@@ -98,6 +91,22 @@ void measure_scale(const struct config *config)
         row_print(&row);
     }
     contest_deinit(&contest);
+}
+
+void measure_scale(const struct config *config)
+{
+    if (!config_selects(config, crowd_names[1]) && !config_selects(config, crowd_names[2])) {
+        return;
+    }
+    if (!wait_for_ports(!config->quick)) {
+        return;
+    }
+    row_head("many held", "10 held");
+    for (enum placement p = config->first_placement; p <= config->last_placement; p++) {
+        proc_place(p);
+        run_placed_crowds(config);
+    }
+    proc_place(config->first_placement);
 }
 
 /* ---- memory ---- */
@@ -151,7 +160,7 @@ void measure_memory(const struct config *config)
     }
     getrlimit(RLIMIT_NOFILE, &limit);
     server_start_daemon(&ours.server, config, PORTS_LOW, PORTS_HIGH);
-    server_start_bare(&bare.server, config, "bare", &nothing);
+    server_start_bare(&bare.server, config, "bare", false, &nothing);
     before_kib[0] = proc_resident_kib(ours.server.pid);
     before_kib[1] = proc_resident_kib(bare.server.pid);
     row_head("daemon", "bare");

@@ -162,20 +162,15 @@ static bool any_selected(const struct config *config, const long *held, size_t c
     return false;
 }
 
-void measure_tcl(const struct config *config)
+static void run_placed(const struct config *config, const long *held, size_t count)
 {
-    static const long held[] = {10, 100, 900};
     static struct server server;
     struct holder holder = {0};
     struct tcl tcl = {0};
 
-    if (config->tclsh == NULL || !any_selected(config, held, COUNT_OF(held))) {
-        return;
-    }
-    row_head("Tcl", "C");
     server_start_daemon(&server, config, PORTS_LOW, PORTS_HIGH);
     tcl_start(&tcl, config, &server);
-    for (size_t i = 0; i < COUNT_OF(held); i++) {
+    for (size_t i = 0; i < count; i++) {
         holder_hold(&holder, &server, held[i] - server.held, HELD_PER_CONN);
         server_learn_list(&server);
         run_held(config, &tcl, &holder);
@@ -183,4 +178,19 @@ void measure_tcl(const struct config *config)
     tcl_stop(&tcl);
     holder_release(&holder);
     server_stop(&server);
+}
+
+void measure_tcl(const struct config *config)
+{
+    static const long held[] = {10, 100, 900};
+
+    if (config->tclsh == NULL || !any_selected(config, held, COUNT_OF(held))) {
+        return;
+    }
+    row_head("Tcl", "C");
+    for (enum placement p = config->first_placement; p <= config->last_placement; p++) {
+        proc_place(p);
+        run_placed(config, held, COUNT_OF(held));
+    }
+    proc_place(config->first_placement);
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 
 static struct row rows[ROWS_MAX];
 static size_t row_count = 0;
@@ -143,8 +143,8 @@ bool config_selects(const struct config *config, const char *row_name)
 
 void row_head(const char *left_name, const char *right_name)
 {
-    printf("\n%-40s %15s %15s   ratio (quartiles)      A/A (quartiles)\n", "", left_name,
-           right_name);
+    printf("\n%-45s %-9s %15s %15s   ratio (quartiles)      A/A (quartiles)\n", "", "placement",
+           left_name, right_name);
 }
 
 static void print_ratio(double low, double middle, double high)
@@ -167,8 +167,8 @@ void row_print(const struct row *row)
 {
     int digits = row->left >= 1000 ? 0 : 2;
 
-    printf("%-40s %9.*f %-5s %9.*f %-5s", row->name, digits, row->left, row->unit, digits,
-           row->right, row->unit);
+    printf("%-45s %-9s %9.*f %-5s %9.*f %-5s", row->name, proc_placement(), digits, row->left,
+           row->unit, digits, row->right, row->unit);
     print_ratio(row->ratio_low, row->ratio, row->ratio_high);
     print_ratio(row->noise_low, row->noise, row->noise_high);
     if (!isnan(row->limit)) {
@@ -181,6 +181,7 @@ void row_print(const struct row *row)
     fflush(stdout);
     if (row_count < ROWS_MAX) {
         rows[row_count] = *row;
+        rows[row_count].placement = proc_placement();
         rows[row_count].name = strdup(row->name);
         rows[row_count].note = strdup(row->note != NULL ? row->note : "");
         row_count += rows[row_count].name != NULL && rows[row_count].note != NULL;
@@ -221,8 +222,9 @@ static void json_row(FILE *file, const struct row *row)
 {
     fprintf(file, "  {\"name\": ");
     json_text(file, row->name);
-    fprintf(file, ", \"unit\": \"%s\", \"left_is\": \"%s\", \"right_is\": \"%s\"", row->unit,
-            row->left_name, row->right_name);
+    fprintf(file, ", \"placement\": \"%s\", \"unit\": \"%s\"", row->placement, row->unit);
+    fprintf(file, ", \"left_is\": \"%s\", \"right_is\": \"%s\"", row->left_name,
+            row->right_name);
     json_number(file, "left", row->left);
     json_number(file, "right", row->right);
     json_number(file, "ratio", row->ratio);

@@ -96,6 +96,8 @@ static void the_host_is_the_address_as_text(void **state)
 {
     (void)state;
     assert_string_equal(identify("192.0.2.7", "192.0.2.1").host, "192.0.2.7");
+    assert_string_equal(identify("0.10.100.9", "192.0.2.1").host, "0.10.100.9");
+    assert_string_equal(identify("255.255.255.255", "192.0.2.1").host, "255.255.255.255");
     assert_string_equal(identify("2001:db8:0:0::7", "2001:db8::1").host, "2001:db8::7");
     assert_string_equal(identify("::1", "::1").host, "::1");
 }

@@ -100,6 +100,14 @@ static uint16_t quiet_port(void)
     return 0;
 }
 
+static int probe(uint16_t port)
+{
+    struct probe probe = PROBE_NULL;
+    int found = probe_port(&probe, port);
+    probe_deinit(&probe);
+    return found;
+}
+
 static void assert_found(const char *host, int how, int expected)
 {
     uint16_t port = quiet_port();
@@ -108,17 +116,17 @@ static void assert_found(const char *host, int how, int expected)
         print_message("%s is not there: passed over\n", host);
         return;
     }
-    int found = probe_port(port);
+    int found = probe(port);
     close(fd);
     if (found != expected)
         fail_msg("%s, taken with %d: found %d, not %d", host, how, found, expected);
-    assert_int_equal(probe_port(port), TABLE_PORT_FREE);
+    assert_int_equal(probe(port), TABLE_PORT_FREE);
 }
 
 static void a_port_that_nobody_has_is_free(void **state)
 {
     (void)state;
-    assert_int_equal(probe_port(quiet_port()), TABLE_PORT_FREE);
+    assert_int_equal(probe(quiet_port()), TABLE_PORT_FREE);
 }
 
 static void a_listener_on_any_address_has_the_port(void **state)
@@ -190,8 +198,8 @@ static void assert_lingers_after_a_server(const char *host)
     close(pair.server);
     assert_int_equal(read(pair.client, &byte, 1), 0);
     close(pair.client);
-    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
-    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+    assert_int_equal(probe(port), TABLE_PORT_LINGERING);
+    assert_int_equal(probe(port), TABLE_PORT_LINGERING);
 }
 
 static void a_port_in_time_wait_lingers(void **state)
@@ -207,7 +215,7 @@ static void a_port_with_a_connection_and_no_listener_lingers(void **state)
     struct pair pair;
     uint16_t port = quiet_port();
     assert_true(make_pair(&pair, "127.0.0.1", port));
-    assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+    assert_int_equal(probe(port), TABLE_PORT_LINGERING);
     close(pair.client); /* first: no TIME_WAIT is left on the port */
     char byte;
     assert_int_equal(read(pair.server, &byte, 1), 0);
@@ -219,7 +227,7 @@ static void the_port_of_an_outgoing_connection_is_in_use(void **state)
     (void)state;
     struct pair pair;
     assert_true(make_pair(&pair, "127.0.0.1", quiet_port()));
-    assert_int_equal(probe_port(port_of(pair.client)), TABLE_PORT_IN_USE);
+    assert_int_equal(probe(port_of(pair.client)), TABLE_PORT_IN_USE);
     close(pair.client);
     close(pair.server);
 }
@@ -241,14 +249,14 @@ static void nothing_stays_bound_or_open_afterwards(void **state)
     size_t before = open_descriptors();
     uint16_t port = quiet_port();
     for (int i = 0; i < 100; ++i)
-        assert_int_equal(probe_port(port), TABLE_PORT_FREE);
+        assert_int_equal(probe(port), TABLE_PORT_FREE);
     int fd = take("127.0.0.1", port, REUSE);
     for (int i = 0; i < 100; ++i)
-        assert_int_equal(probe_port(port), TABLE_PORT_LINGERING);
+        assert_int_equal(probe(port), TABLE_PORT_LINGERING);
     close(fd);
     fd = take("127.0.0.1", port, LISTEN);
     for (int i = 0; i < 100; ++i)
-        assert_int_equal(probe_port(port), TABLE_PORT_IN_USE);
+        assert_int_equal(probe(port), TABLE_PORT_IN_USE);
     close(fd);
     assert_int_equal(open_descriptors(), before);
     fd = take("::", port, V6ONLY | LISTEN);
@@ -258,18 +266,57 @@ static void nothing_stays_bound_or_open_afterwards(void **state)
     close(fd);
 }
 
-static void without_descriptors_the_probe_cannot_tell(void **state)
+static void a_socket_made_before_sees_what_has_come_since(void **state)
 {
     (void)state;
     uint16_t port = quiet_port();
+    struct probe prepared = PROBE_NULL;
+    probe_prepare(&prepared);
+    assert_true(prepared.fd >= 0);
+    int fd = take("127.0.0.1", port, LISTEN);
+    assert_int_equal(probe_port(&prepared, port), TABLE_PORT_IN_USE);
+    probe_prepare(&prepared);
+    close(fd);
+    assert_int_equal(probe_port(&prepared, port), TABLE_PORT_FREE);
+    probe_deinit(&prepared);
+}
+
+static void a_socket_is_made_once_and_closed(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    struct probe prepared = PROBE_NULL;
+    probe_prepare(&prepared);
+    int fd = prepared.fd;
+    probe_prepare(&prepared);
+    assert_int_equal(prepared.fd, fd);
+    assert_int_equal(open_descriptors(), before + 1);
+    probe_deinit(&prepared);
+    probe_deinit(&prepared);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* Runs `probe` while no descriptor can be opened. */
+static int probe_without_descriptors(struct probe *probe, uint16_t port)
+{
     struct rlimit before, none;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     none = before;
     none.rlim_cur = 0;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    int found = probe_port(port);
+    int found = probe_port(probe, port);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_int_equal(found, -EMFILE);
+    return found;
+}
+
+static void without_descriptors_the_probe_cannot_tell(void **state)
+{
+    (void)state;
+    struct probe none = PROBE_NULL, prepared = PROBE_NULL;
+    probe_prepare(&prepared);
+    assert_int_equal(probe_without_descriptors(&none, quiet_port()), -EMFILE);
+    assert_int_equal(probe_without_descriptors(&prepared, quiet_port()), TABLE_PORT_FREE);
+    probe_deinit(&none);
 }
 
 int main(void)
@@ -283,6 +330,8 @@ int main(void)
         cmocka_unit_test(a_port_with_a_connection_and_no_listener_lingers),
         cmocka_unit_test(the_port_of_an_outgoing_connection_is_in_use),
         cmocka_unit_test(nothing_stays_bound_or_open_afterwards),
+        cmocka_unit_test(a_socket_made_before_sees_what_has_come_since),
+        cmocka_unit_test(a_socket_is_made_once_and_closed),
         cmocka_unit_test(without_descriptors_the_probe_cannot_tell),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
