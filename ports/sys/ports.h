@@ -107,14 +107,14 @@ int pgetfd(int portid);
 /* What pstat() tells. */
 struct portstat {
     int id;
-    int capacity;            /* messages, as given to pcreate() */
-    int count;               /* messages waiting */
-    int blocked_senders;     /* threads asleep in psend() and its kin, up to 128 with */
-    int blocked_receivers;   /* those asleep in preceive() and its kin */
-    int named;               /* 1: it has a name */
+    int capacity;          /* messages, as given to pcreate() */
+    int count;             /* messages waiting */
+    int blocked_senders;   /* threads asleep in psend() and its kin, up to 128 with */
+    int blocked_receivers; /* those asleep in preceive() and its kin */
+    int named;             /* 1: it has a name */
     char name[PORTS_NAME_MAX + 1];
-    mode_t mode;             /* permission bits */
-    uid_t uid;               /* owner */
+    mode_t mode; /* permission bits */
+    uid_t uid;   /* owner */
     gid_t gid;
     pid_t creator;           /* process that made it; may be gone */
     struct timespec created; /* CLOCK_REALTIME */
@@ -123,8 +123,8 @@ struct portstat {
 /* Fills *status; blocks nobody. */
 int pstat(int portid, struct portstat *status);
 
-/* The lowest id above `portid` that a port has; 0 begins. ENOENT: no further one. In a walk from
- * 0 on, ports made meanwhile may be left out. */
+/* The lowest id above `portid` that a port has; 0 begins. ENOENT: no further one. In a walk
+ * from 0 on, ports made meanwhile may be left out. */
 int pnext(int portid);
 
 /*
