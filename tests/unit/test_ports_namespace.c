@@ -289,7 +289,7 @@ static bool is_refused(int id)
 
 static int damage_files(void *context)
 {
-    static char text[16384];
+    _Alignas(SEGMENT_LINE_BYTES) static char text[16384];
     unsigned random = 12345;
     (void)context;
     int good = pcreate(3);
