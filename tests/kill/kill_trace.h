@@ -19,7 +19,7 @@
 #include <sys/types.h>
 
 enum {
-    TRACK_MAX = 60000, /* points */
+    TRACK_MAX = 1 << 18, /* points */
     VICTIM_MESSAGES = 32,
 };
 
