@@ -27,6 +27,7 @@ static int outcome(const struct attach_port *port, int found, bool waited)
         return found == RING_DAMAGED ? -EIO : found;
     /* Who says that a port is dead has seen to it that nobody can say otherwise. */
     ring_kill(&port->ring);
+    bell_ring(port->ring.segment, port->id); /* who polls is to learn it too */
     return waited ? -EIDRM : -EINVAL;
 }
 
@@ -80,10 +81,9 @@ static int send_soon(struct attach_port *port, long msg)
 static int send_later(struct attach_port *port, long msg, const struct limit *limit)
 {
     struct segment *segment = port->ring.segment;
-    if (!limit->blocks) {
-        waiting_settle(segment, SIDE_RECEIVERS);
+    tell_receivers(port); /* of what a killed sender did not tell them */
+    if (!limit->blocks)
         return -EAGAIN;
-    }
     int r = send_soon(port, msg);
     if (r != RING_FULL)
         return r == 0 ? 0 : outcome(port, r, true);

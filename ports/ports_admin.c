@@ -64,6 +64,7 @@ static void remove_files(const struct attach_port *port)
 {
     struct segment *segment = port->ring.segment;
     char name[PORTS_NAME_MAX + 1] = "";
+    ring_kill(&port->ring); /* who marked it as dead may not have lived to do so */
     memcpy(name, segment->name, PORTS_NAME_MAX);
     if (atomic_load(&segment->name_state) != NAME_NONE && nspace_resolve(name) == port->id)
         nspace_unlink(name);

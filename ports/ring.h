@@ -75,9 +75,11 @@ static inline slot_tag ring_tag_before(const struct ring *ring, uint64_t number)
     return (slot_tag)(number >> ring->log2) & (slot_tag)~SLOT_TOMB;
 }
 
-/* Changes both halves of a slot whose tag is `tag`; false: they were changed meanwhile. */
-static inline bool ring_change(struct slot *slot, slot_tag tag, slot_tag new_tag,
-                               long new_value)
+/* Changes both halves of a slot whose tag is `tag`; false: they were changed meanwhile.
+ * ThreadSanitizer would put in a lock of this process alone, and so nothing that is atomic
+ * between processes. */
+__attribute__((no_sanitize("thread"))) static inline bool
+ring_change(struct slot *slot, slot_tag tag, slot_tag new_tag, long new_value)
 {
     union {
         struct {

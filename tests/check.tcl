@@ -1,6 +1,6 @@
 # Runs the tests of a build and sums them up.
 #
-# Usage: tclsh check.tcl ?unit|tcl?
+# Usage: tclsh check.tcl ?unit|kill|tcl?
 #
 # The environment says what to run: PA_BUILD (the build folder), PA_SOURCE (the
 # source folder, from there), PA_UNIT, PA_FUZZ and PA_M32 (names of test programs),
@@ -174,6 +174,30 @@ proc check::m32 {} {
     }
 }
 
+# Ports IPC under SIGKILL and SIGSTOP. Stepping by instruction is not for a
+# program that a tool runs by itself, or whose runtime takes most of the steps.
+proc check::kill {} {
+    variable source
+    variable build
+    set valgrind [info exists ::env(PA_VALGRIND)]
+    set slow [expr {$valgrind || $::env(PA_SANITIZE) ne ""}]
+    set step [expr {$slow ? "-points 8 -others 2" : "-points 16 -others 4"}]
+    if {$valgrind} {
+        lappend step -skip "valgrind cannot be stepped"
+    } elseif {$::env(PA_SANITIZE) eq "thread"} {
+        lappend step -skip "ThreadSanitizer's runtime takes the steps"
+    }
+    set kills [expr {$valgrind ? 50 : $slow ? 200 : 500}]
+    suite kill-step tap [run kill-step {*}$step]
+    suite kill-step-awake tap [run kill-step-awake -awake {*}$step]
+    suite kill-storm tap [run kill-storm -kills $kills]
+    suite kill-storm-awake tap [run kill-storm-awake -kills $kills]
+    if {!$slow} {
+        suite "kills of faulty libraries" plain [list [info nameofexecutable] \
+            [file join $source tests kill planted.tcl] $build]
+    }
+}
+
 proc check::tcl {} {
     variable source
     variable build
@@ -205,7 +229,7 @@ proc check::main {arguments} {
     variable failed
     variable skipped
     variable troubles
-    set parts [expr {[llength $arguments] ? $arguments : {rooms unit tcl}}]
+    set parts [expr {[llength $arguments] ? $arguments : {rooms unit kill tcl}}]
     foreach part $parts {
         $part
     }
