@@ -71,7 +71,7 @@ static int send_soon(struct attach_port *port, long msg)
     waiting_lull(habit);
     for (unsigned i = 0; i < GLANCES && r == RING_FULL; ++i)
         if (ring_has_room(ring))
-            r = ring_push(ring, msg);
+            r = ring_try_push(ring, msg) ? 0 : ring_push(ring, msg);
     if (r == 0)
         waiting_learn(habit, ring_has_more_room(ring), ring->count);
     return r;

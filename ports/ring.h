@@ -99,6 +99,18 @@ static inline void ring_advance(struct segment *segment, uint64_t tail)
         atomic_store_explicit(&segment->tail, tail, memory_order_release);
 }
 
+/* Asks for a line in order to write to it. */
+static inline void ring_fetch(const struct slot *slot)
+{
+#if defined(__x86_64__)
+    /* __builtin_prefetch() makes a read of it without -mprfchw; all of x86-64 knows this one.
+     */
+    __asm__ volatile("prefetchw %0" : : "m"(*slot));
+#else
+    __builtin_prefetch(slot, 1);
+#endif
+}
+
 /*
  * Asks for the line that will be written soon: its last reader has it, and a
  * locked instruction cannot hide that way. In a small ring the line ahead is
@@ -106,15 +118,8 @@ static inline void ring_advance(struct segment *segment, uint64_t tail)
  */
 static inline void ring_fetch_ahead(const struct ring *ring, uint64_t number)
 {
-    if (ring->mask < 8 * (uint64_t)RING_AHEAD_SLOTS)
-        return;
-#if defined(__x86_64__)
-    /* __builtin_prefetch() makes a read of it without -mprfchw; all of x86-64 knows this one.
-     */
-    __asm__ volatile("prefetchw %0" : : "m"(*ring_slot(ring, number + RING_AHEAD_SLOTS)));
-#else
-    __builtin_prefetch(ring_slot(ring, number + RING_AHEAD_SLOTS), 1);
-#endif
+    if (ring->mask >= 8 * (uint64_t)RING_AHEAD_SLOTS)
+        ring_fetch(ring_slot(ring, number + RING_AHEAD_SLOTS));
 }
 
 /*
@@ -126,6 +131,8 @@ static inline bool ring_try_push(const struct ring *ring, long value)
     struct segment *segment = ring->segment;
     uint64_t number = atomic_load_explicit(&segment->tail, memory_order_acquire);
     struct slot *slot = ring_slot(ring, number);
+    /* Read first, the line of a receiver that looks at it would come over twice. */
+    ring_fetch(slot);
     slot_tag tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
     uint64_t seen = atomic_load_explicit(&segment->head_seen, memory_order_relaxed);
     if (tag != ring_tag_before(ring, number) || number - seen >= ring->count ||

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
     double begun_us = now_us();
 
     parse(&config, argc, argv);
-    proc_init(&config);
+    proc_init();
     kernel_queues_init();
     rig_init(config.quick ? QUICK_REPEATS_S : REPEATS_S);
     kinds_init();

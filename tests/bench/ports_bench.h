@@ -9,11 +9,6 @@
 
 #define WORKERS_MAX 8
 
-enum place {
-    PLACE_TWO, /* the first half of the workers on one core, the others on another */
-    PLACE_ONE  /* all on one core */
-};
-
 /* ---- ports_bench_rig.c: cores, worker processes, canaries ---- */
 
 /* What a worker leaves for the parent. */
@@ -41,11 +36,11 @@ void rig_init(double repeats_s);
 bool rig_has_two_cores(void);
 
 /* Whether there are the cores for it; else says that it cannot be measured. */
-bool rig_offers(enum place place, const char *what);
+bool rig_offers(enum placement place, const char *what);
 
 /* Runs `work` in processes of their own, 1 to WORKERS_MAX, and waits for all. broken() with
  * what one of them said, if one failed. */
-void rig_run(unsigned workers, enum place place, worker_fn *work, void *context);
+void rig_run(unsigned workers, enum placement place, worker_fn *work, void *context);
 const struct report *rig_report(unsigned worker);
 
 /* Fills a contest with `rounds` values of each side. Each lies between two canaries that agree,

@@ -47,7 +47,7 @@ struct rival {
 static const struct bout {
     const char *name;
     enum shape shape;
-    enum place place;
+    enum placement place;
     unsigned count;
     bool from_sleep; /* the first message finds the receiver asleep */
     const struct kind *ours;

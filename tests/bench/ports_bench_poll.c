@@ -47,7 +47,7 @@ struct way {
 
 static struct channel channel;
 static struct queue shared;
-static enum place place;
+static enum placement place;
 static unsigned present; /* of ways: that of the present sample */
 
 /* ---- a port ---- */
@@ -222,7 +222,7 @@ static double run_side(void *unused, unsigned side)
 
 static const struct variant {
     const char *name;
-    enum place place;
+    enum placement place;
     double limit; /* us */
 } variants[] = {
     {"poll delivery, one core", PLACE_ONE, 10},

@@ -144,7 +144,7 @@ bool rig_has_two_cores(void)
     return cores_found == 2;
 }
 
-bool rig_offers(enum place place, const char *what)
+bool rig_offers(enum placement place, const char *what)
 {
     if (place == PLACE_ONE || rig_has_two_cores()) {
         return true;
@@ -245,7 +245,7 @@ const struct report *rig_report(unsigned worker)
     return &board->reports[worker];
 }
 
-static _Noreturn void become_worker(unsigned index, enum place place, worker_fn *work,
+static _Noreturn void become_worker(unsigned index, enum placement place, worker_fn *work,
                                     void *context, pid_t parent)
 {
     bool is_second = place == PLACE_TWO && index >= workers_wanted / 2;
@@ -302,7 +302,7 @@ static bool any_alive(void)
     return false;
 }
 
-void rig_run(unsigned workers, enum place place, worker_fn *work, void *context)
+void rig_run(unsigned workers, enum placement place, worker_fn *work, void *context)
 {
     pid_t parent = getpid();
 
