@@ -172,12 +172,6 @@ PUBLIC ssize_t ptrysendv(int portid, const long *msgs, size_t n)
 
 /* ------------------------------------------------------------- receiving -- */
 
-static inline int take(const struct ring *ring, long *msgs, size_t n, size_t *taken)
-{
-    *taken = 1;
-    return n == 1 && ring_try_pop(ring, msgs) ? 0 : ring_pop(ring, msgs, n, taken);
-}
-
 /* The port was empty, and this call does not block. */
 static int receive_none(struct attach_port *port, long *msgs, size_t n, size_t *taken)
 {
@@ -195,10 +189,14 @@ static int receive_soon(struct attach_port *port, long *msgs, size_t n, size_t *
     const struct ring *ring = &port->ring;
     struct habit *habit = &port->habit[SIDE_RECEIVERS];
     int r = RING_EMPTY;
+    *taken = 1;
     waiting_lull(habit);
-    for (unsigned i = 0; i < GLANCES && r == RING_EMPTY; ++i)
-        if (ring_has_message(ring))
-            r = take(ring, msgs, n, taken);
+    for (unsigned i = 0; i < GLANCES && r == RING_EMPTY; ++i) {
+        if (n == 1)
+            r = ring_try_pop(ring, msgs) ? 0 : RING_EMPTY;
+        else if (ring_has_message(ring))
+            r = ring_pop(ring, msgs, n, taken);
+    }
     if (r == 0)
         waiting_learn(habit, ring_has_message(ring), ring->count);
     return r;
@@ -225,18 +223,22 @@ static int receive_later(struct attach_port *port, long *msgs, size_t n, size_t 
     return outcome(port, r, true);
 }
 
-static int receive_within(int id, long *msgs, size_t n, size_t *taken,
-                          const struct limit *limit)
+static int receive_some(struct attach_port *port, long *msgs, size_t n, size_t *taken,
+                        const struct limit *limit)
+{
+    int r = ring_pop(&port->ring, msgs, n, taken);
+    if (r == RING_EMPTY)
+        return receive_later(port, msgs, n, taken, limit);
+    return r == 0 ? 0 : outcome(port, r, false);
+}
+
+static inline int receive_one(int id, long *msg, const struct limit *limit)
 {
     struct attach_port *port;
+    size_t taken = 0;
     int r = attach_enter(id, &port);
-    if (r == 0) {
-        r = take(&port->ring, msgs, n, taken);
-        if (r == RING_EMPTY)
-            r = receive_later(port, msgs, n, taken, limit);
-        else if (r != 0)
-            r = outcome(port, r, false);
-    }
+    if (r == 0 && !ring_try_pop(&port->ring, msg))
+        r = receive_some(port, msg, 1, &taken, limit);
     if (r == 0)
         waiting_settle(port->ring.segment, SIDE_SENDERS);
     return leave(id, r);
@@ -245,51 +247,50 @@ static int receive_within(int id, long *msgs, size_t n, size_t *taken,
 PUBLIC long preceive(int portid)
 {
     long msg = 0;
-    size_t taken = 0;
-    if (receive_within(portid, &msg, 1, &taken, &forever) < 0)
+    if (receive_one(portid, &msg, &forever) < 0)
         return -1;
     if (msg == -1)
         errno = 0;
     return msg;
 }
 
-static int receive_one(int id, long *msg, const struct limit *limit)
-{
-    size_t taken = 0;
-    return msg ? receive_within(id, msg, 1, &taken, limit) : refuse(EINVAL);
-}
-
 PUBLIC int preceive_r(int portid, long *msg)
 {
-    return receive_one(portid, msg, &forever);
+    return msg ? receive_one(portid, msg, &forever) : refuse(EINVAL);
 }
 
 PUBLIC int ptryreceive(int portid, long *msg)
 {
-    return receive_one(portid, msg, &never);
+    return msg ? receive_one(portid, msg, &never) : refuse(EINVAL);
 }
 
 PUBLIC int ptimedreceive(int portid, long *msg, const struct timespec *deadline)
 {
     struct limit limit = {true, deadline};
-    return is_time(deadline) ? receive_one(portid, msg, &limit) : refuse(EINVAL);
+    return msg && is_time(deadline) ? receive_one(portid, msg, &limit) : refuse(EINVAL);
 }
 
-static ssize_t receive_some(int id, long *msgs, size_t n, const struct limit *limit)
+static ssize_t receive_batch(int id, long *msgs, size_t n, const struct limit *limit)
 {
+    struct attach_port *port;
     size_t taken = 0;
     if (!msgs || n == 0)
         return refuse(EINVAL);
-    int r = receive_within(id, msgs, n, &taken, limit);
+    int r = attach_enter(id, &port);
+    if (r == 0)
+        r = receive_some(port, msgs, n, &taken, limit);
+    if (r == 0)
+        waiting_settle(port->ring.segment, SIDE_SENDERS);
+    r = leave(id, r);
     return r < 0 ? r : (ssize_t)taken;
 }
 
 PUBLIC ssize_t preceivev(int portid, long *msgs, size_t n)
 {
-    return receive_some(portid, msgs, n, &forever);
+    return receive_batch(portid, msgs, n, &forever);
 }
 
 PUBLIC ssize_t ptryreceivev(int portid, long *msgs, size_t n)
 {
-    return receive_some(portid, msgs, n, &never);
+    return receive_batch(portid, msgs, n, &never);
 }

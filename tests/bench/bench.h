@@ -54,7 +54,8 @@ void proc_init(void);
 /* Places this process, and the servers to be started from now on. */
 void proc_place(enum placement placement);
 const char *proc_placement(void); /* the present one in words */
-unsigned proc_cores(void);        /* that this process may use */
+const char *placement_words(enum placement placement);
+unsigned proc_cores(void); /* that this process may use */
 
 const char *proc_folder(void);
 
@@ -202,7 +203,7 @@ struct row {
     const char *unit;
     const char *left_name; /* what the two columns are */
     const char *right_name;
-    const char *placement; /* row_print() fills it in */
+    const char *placement; /* in words; NULL: the present one */
     double left, right;
     double ratio, ratio_low, ratio_high; /* median and quartiles of left/right */
     double noise, noise_low, noise_high; /* the same for right against its double */

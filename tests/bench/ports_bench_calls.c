@@ -141,6 +141,7 @@ static void print_row(const struct contest *contest, unsigned side,
                       const struct canaries *canaries)
 {
     struct row row = {
+        .placement = placement_words(PLACE_ONE),
         .name = calls[side].name,
         .unit = "us",
         .left_name = calls[side].name,

@@ -336,6 +336,7 @@ static void print_row(const struct contest *contest, unsigned side, double limit
     char note[256];
     size_t length;
     struct row row = {
+        .placement = placement_words(stage.bout->place),
         .name = name,
         .unit = rule->unit,
         .left_name = stage.kinds[0]->name,

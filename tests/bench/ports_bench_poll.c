@@ -239,6 +239,7 @@ static void run_variant(const struct config *config, const struct variant *varia
     for (unsigned i = 1; i < COUNT_OF(ways); i++) {
         char name[128];
         struct row row = {
+            .placement = placement_words(variant->place),
             .name = name,
             .unit = "us",
             .left_name = ways[0].name,

@@ -161,9 +161,15 @@ static cpu_set_t only_core(unsigned number)
     return set;
 }
 
-void proc_place(enum placement placement)
+const char *placement_words(enum placement placement)
 {
     static const char *const names[] = {"free", "one core", "two cores"};
+
+    return names[placement];
+}
+
+void proc_place(enum placement placement)
+{
     cpu_set_t load = placement == PLACE_FREE ? allowed : only_core(0);
 
     if (placement == PLACE_TWO && proc_cores() < 2) {
@@ -173,7 +179,7 @@ void proc_place(enum placement placement)
     if (sched_setaffinity(0, sizeof(load), &load) != 0) {
         system_failed("sched_setaffinity");
     }
-    placement_name = names[placement];
+    placement_name = placement_words(placement);
 }
 
 const char *proc_placement(void)

@@ -166,8 +166,9 @@ static bool row_is_met(const struct row *row)
 void row_print(const struct row *row)
 {
     int digits = row->left >= 1000 ? 0 : 2;
+    const char *placement = row->placement != NULL ? row->placement : proc_placement();
 
-    printf("%-45s %-9s %9.*f %-5s %9.*f %-5s", row->name, proc_placement(), digits, row->left,
+    printf("%-45s %-9s %9.*f %-5s %9.*f %-5s", row->name, placement, digits, row->left,
            row->unit, digits, row->right, row->unit);
     print_ratio(row->ratio_low, row->ratio, row->ratio_high);
     print_ratio(row->noise_low, row->noise, row->noise_high);
@@ -181,7 +182,7 @@ void row_print(const struct row *row)
     fflush(stdout);
     if (row_count < ROWS_MAX) {
         rows[row_count] = *row;
-        rows[row_count].placement = proc_placement();
+        rows[row_count].placement = placement;
         rows[row_count].name = strdup(row->name);
         rows[row_count].note = strdup(row->note != NULL ? row->note : "");
         row_count += rows[row_count].name != NULL && rows[row_count].note != NULL;
