@@ -2,7 +2,6 @@
 
 #include "attach.h"
 
-#include "bell.h"
 #include "nspace.h"
 
 #include <errno.h>
@@ -108,9 +107,24 @@ static void start(void)
 
 /* ------------------------------------------------------- mapping, unmapping -- */
 
+bool attach_has_bell(const struct attach_port *port)
+{
+    struct stat status;
+    return port->bell_fd >= 0 && fstat(port->bell_fd, &status) == 0 &&
+           status.st_ino == port->bell_inode && S_ISFIFO(status.st_mode);
+}
+
+void attach_close_bell(struct attach_port *port)
+{
+    if (attach_has_bell(port))
+        close(port->bell_fd);
+    port->bell_fd = -1;
+    atomic_store(&port->has_bell, false);
+}
+
 static void unmap(struct attach_port *port)
 {
-    bell_close(port);
+    attach_close_bell(port);
     munmap(port->ring.segment, port->bytes);
     free(port);
 }

@@ -91,6 +91,11 @@ int attach_made(int fd, int id, struct attach_port **port);
 void attach_lock(void);
 void attach_unlock(void);
 
+/* Under the lock: whether the descriptor of the process's bell (bell.h) still is that, since
+ * programs close descriptors that they do not know; and closing it. */
+bool attach_has_bell(const struct attach_port *port);
+void attach_close_bell(struct attach_port *port);
+
 /* The port is dead: it is given up, and unmapped once no thread is in it. */
 void attach_forget(int id);
 

@@ -112,14 +112,6 @@ static int make(struct attach_port *port)
     return 0;
 }
 
-/* Programs close descriptors that they do not know: is this one the bell still? */
-static bool is_open(const struct attach_port *port)
-{
-    struct stat status;
-    return port->bell_fd >= 0 && fstat(port->bell_fd, &status) == 0 &&
-           status.st_ino == port->bell_inode && S_ISFIFO(status.st_mode);
-}
-
 static void arm(struct attach_port *port)
 {
     _Atomic(uint64_t) *bell = &port->ring.segment->bell[port->bell_number];
@@ -134,8 +126,8 @@ int bell_get(struct attach_port *port)
     attach_lock();
     int r = 0;
     if (port->bell_process != getpid())
-        bell_close(port);
-    if (!is_open(port))
+        attach_close_bell(port);
+    if (!attach_has_bell(port))
         r = make(port);
     if (r == 0)
         r = fcntl(port->bell_fd, F_DUPFD_CLOEXEC, 0);
@@ -157,19 +149,11 @@ void bell_rearm(struct attach_port *port)
     int error = errno;
     char bytes[256];
     attach_lock();
-    if (is_open(port)) {
+    if (attach_has_bell(port)) {
         while (read(port->bell_fd, bytes, sizeof bytes) > 0)
             ;
         arm(port);
     }
     attach_unlock();
     errno = error;
-}
-
-void bell_close(struct attach_port *port)
-{
-    if (is_open(port))
-        close(port->bell_fd);
-    port->bell_fd = -1;
-    atomic_store(&port->has_bell, false);
 }

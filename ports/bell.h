@@ -44,7 +44,4 @@ void bell_rearm(struct attach_port *port);
 /* The port is deleted: rings all bells and removes their FIFOs. */
 void bell_end(struct segment *segment, int id);
 
-/* Closes what the process has of the port's bell. Under attach_lock(). */
-void bell_close(struct attach_port *port);
-
 #endif
