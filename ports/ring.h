@@ -118,7 +118,7 @@ static inline void ring_fetch(const struct slot *slot)
  */
 static inline void ring_fetch_ahead(const struct ring *ring, uint64_t number)
 {
-    if (ring->mask >= 8 * (uint64_t)RING_AHEAD_SLOTS)
+    if (ring->mask >= 3 * (uint64_t)RING_AHEAD_SLOTS)
         ring_fetch(ring_slot(ring, number + RING_AHEAD_SLOTS));
 }
 
@@ -131,8 +131,10 @@ static inline bool ring_try_push(const struct ring *ring, long value)
     struct segment *segment = ring->segment;
     uint64_t number = atomic_load_explicit(&segment->tail, memory_order_acquire);
     struct slot *slot = ring_slot(ring, number);
-    /* Read first, the line of a receiver that looks at it would come over twice. */
-    ring_fetch(slot);
+    /* Read first, the line of a receiver that looks at it would come over twice. In a ring of
+     * two slots he reads the other one. */
+    if (ring->mask > 1)
+        ring_fetch(slot);
     slot_tag tag = atomic_load_explicit(&slot->tag, memory_order_acquire);
     uint64_t seen = atomic_load_explicit(&segment->head_seen, memory_order_relaxed);
     if (tag != ring_tag_before(ring, number) || number - seen >= ring->count ||
