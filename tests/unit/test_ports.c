@@ -38,10 +38,12 @@ static struct timespec in_ms(long ms)
     return now;
 }
 
+enum kind { SENDS, RECEIVES, SENDS_TIMED, RECEIVES_TIMED };
+
 /* A call that blocks, made in a child. */
 struct blocked {
     int id;
-    enum { SENDS, RECEIVES, SENDS_TIMED, RECEIVES_TIMED } kind;
+    enum kind kind;
     int flags; /* of its handler of SIGUSR1 */
 };
 
@@ -182,7 +184,7 @@ static void preceive_blocks_while_there_is_none(void **state)
 
 static void a_signal_interrupts_as_with_mq_send(void **state)
 {
-    static const int kinds[] = {SENDS, RECEIVES, SENDS_TIMED, RECEIVES_TIMED};
+    static const enum kind kinds[] = {SENDS, RECEIVES, SENDS_TIMED, RECEIVES_TIMED};
     (void)state;
     for (int i = 0; i < 4; ++i) {
         bool sends = kinds[i] == SENDS || kinds[i] == SENDS_TIMED;
