@@ -107,9 +107,9 @@ static bool disturbs(void)
 static void note(const struct answer *answer, enum party party, bool sends)
 {
     if (answer->result == 0 && sends)
-        ledger_sent(&run.ledger, party);
+        ledger_sent(&run.ledger, (int)party);
     for (int i = 0; i < answer->n && i < HELPER_MESSAGES; ++i)
-        ledger_got(&run.ledger, party, answer->msgs[i]);
+        ledger_got(&run.ledger, (int)party, answer->msgs[i]);
     if (answer->result >= 0 || answer->error == EAGAIN)
         return;
     bool told = answer->error == ECANCELED || answer->error == EIDRM || answer->error == EINVAL;
@@ -128,7 +128,7 @@ static bool act(struct helper *helper, enum deed deed, enum party party)
     bool sends = deed == DO_SEND || deed == DO_TRYSEND;
     struct order order = {.deed = deed, .id = run.id};
     if (sends)
-        order.msg = ledger_next(&run.ledger, party);
+        order.msg = ledger_next(&run.ledger, (int)party);
     if (!helper_do(helper, order, &answer))
         return run_fail(sends ? "a surviving sender hangs" : "a surviving receiver hangs");
     note(&answer, party, sends);
