@@ -7,7 +7,9 @@
  *
  * A bind without SO_REUSEADDR fails on TIME_WAIT as well, so a refusal is
  * looked at again with the option, and with listen(), which only a port that
- * nobody listens on lets through.
+ * nobody listens on lets through. So does a port that portreserve holds
+ * for its service. That hold is on all addresses, as no connection is: an
+ * address of this machine that nobody uses tells the two apart.
  *
  * What the kernel says is asked for at each probe, when the client waits. Only
  * the socket is made before: that takes as long as all the rest, and what it is
@@ -16,47 +18,28 @@
 
 #include "probe.h"
 
+#include "hold.h"
 #include "table.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int open_socket(int family)
-{
-    return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-}
+/* Any of 127.0.0.0/8 is this machine (RFC 1122, 3.2.1.3); services are on 127.0.0.1. */
+#define UNUSED_ADDRESS 0x7f706172 /* 127.112.97.114 */
 
 /* A socket for one attempt, unless there is one: 0 or a negative errno. */
 static int make_ready(struct probe *probe)
 {
-    static const int off = 0;
     if (probe->fd >= 0)
         return 0;
-    probe->ipv6 = true;
-    probe->fd = open_socket(AF_INET6);
-    if (probe->fd < 0 && errno == EAFNOSUPPORT) {
-        probe->ipv6 = false;
-        probe->fd = open_socket(AF_INET);
-    }
-    if (probe->fd < 0)
-        return -errno;
-    int r = 0;
-    if (probe->ipv6 && setsockopt(probe->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) < 0) {
-        r = -errno;
-        probe_deinit(probe);
-    }
-    return r;
-}
-
-static int bind_to(const struct probe *probe, uint16_t port)
-{
-    struct sockaddr_in6 ipv6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in ipv4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int r = probe->ipv6 ? bind(probe->fd, (const struct sockaddr *)&ipv6, sizeof ipv6)
-                        : bind(probe->fd, (const struct sockaddr *)&ipv4, sizeof ipv4);
-    return r < 0 ? -errno : 0;
+    int fd = hold_socket(TRANSPORT_TCP, &probe->ipv6);
+    if (fd < 0)
+        return fd;
+    probe->fd = fd;
+    return 0;
 }
 
 /* One attempt: 0, -EADDRINUSE or another negative errno. `shared`: with SO_REUSEADDR and
@@ -68,11 +51,24 @@ static int attempt(struct probe *probe, uint16_t port, bool shared)
     if (r == 0 && shared && setsockopt(probe->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         r = -errno;
     if (r == 0)
-        r = bind_to(probe, port);
+        r = hold_bind(probe->fd, probe->ipv6, port);
     if (r == 0 && shared && listen(probe->fd, 1) < 0)
         r = -errno;
     probe_deinit(probe);
     return r;
+}
+
+/* Is a socket that does not listen bound to all addresses? */
+static bool is_held(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(UNUSED_ADDRESS)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    bool free = bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+    close(fd);
+    return !free;
 }
 
 void probe_prepare(struct probe *probe)
@@ -95,7 +91,7 @@ int probe_port(struct probe *probe, uint16_t port)
     if (r == -EADDRINUSE)
         r = attempt(probe, port, true);
     if (r == 0)
-        return TABLE_PORT_LINGERING;
+        return is_held(port) ? TABLE_PORT_IN_USE : TABLE_PORT_LINGERING;
     /* EACCES: a privileged port is none that this manager can judge or its clients bind. */
     return r == -EADDRINUSE || r == -EACCES ? TABLE_PORT_IN_USE : r;
 }

@@ -23,9 +23,9 @@ struct probe {
  * Tries to bind `port` on all addresses, and lets go of it again.
  *
  * Returns an enum table_port_state: free, lingering (only connections in
- * TIME_WAIT are in the way, or sockets that let others share the port: a
- * service that sets SO_REUSEADDR can have it), in use; or a negative errno when the
- * kernel gave no socket to try with.
+ * TIME_WAIT are in the way: a service that sets SO_REUSEADDR can have it), in use
+ * (held for another service, too); or a negative errno when the kernel gave no
+ * socket to try with.
  */
 int probe_port(struct probe *probe, uint16_t port);
 

@@ -158,9 +158,16 @@ static void a_bound_socket_that_shares_is_only_in_the_way(void **state)
 {
     (void)state;
     assert_found("127.0.0.1", REUSE, TABLE_PORT_LINGERING);
-    assert_found("0.0.0.0", REUSE, TABLE_PORT_LINGERING);
     assert_found("::1", REUSE, TABLE_PORT_LINGERING);
     assert_found("::", REUSE | V6ONLY, TABLE_PORT_LINGERING);
+}
+
+/* As portreserve does. */
+static void a_port_held_for_a_service_is_in_use(void **state)
+{
+    (void)state;
+    assert_found("0.0.0.0", REUSE, TABLE_PORT_IN_USE);
+    assert_found("::", REUSE, TABLE_PORT_IN_USE);
 }
 
 /* A connection accepted on `port`; the listener is closed. */
@@ -199,6 +206,25 @@ static void assert_lingers_after_a_server(const char *host)
     assert_int_equal(read(pair.client, &byte, 1), 0);
     close(pair.client);
     assert_int_equal(probe(port), TABLE_PORT_LINGERING);
+    assert_int_equal(probe(port), TABLE_PORT_LINGERING);
+}
+
+static void a_port_held_and_in_time_wait_is_in_use(void **state)
+{
+    (void)state;
+    struct pair pair;
+    uint16_t port = quiet_port();
+    int hold = take("::", port, REUSE);
+    if (hold < 0)
+        hold = take("0.0.0.0", port, REUSE);
+    assert_true(hold >= 0);
+    assert_true(make_pair(&pair, "127.0.0.1", port));
+    char byte;
+    close(pair.server);
+    assert_int_equal(read(pair.client, &byte, 1), 0);
+    close(pair.client);
+    assert_int_equal(probe(port), TABLE_PORT_IN_USE);
+    close(hold);
     assert_int_equal(probe(port), TABLE_PORT_LINGERING);
 }
 
@@ -326,6 +352,8 @@ int main(void)
         cmocka_unit_test(a_listener_on_any_address_has_the_port),
         cmocka_unit_test(a_bound_socket_that_shares_with_nobody_has_the_port),
         cmocka_unit_test(a_bound_socket_that_shares_is_only_in_the_way),
+        cmocka_unit_test(a_port_held_for_a_service_is_in_use),
+        cmocka_unit_test(a_port_held_and_in_time_wait_is_in_use),
         cmocka_unit_test(a_port_in_time_wait_lingers),
         cmocka_unit_test(a_port_with_a_connection_and_no_listener_lingers),
         cmocka_unit_test(the_port_of_an_outgoing_connection_is_in_use),
