@@ -5,6 +5,7 @@
  */
 
 #include "pa_call.h"
+#include "pa_show.h"
 
 #include <json-c/json.h>
 
@@ -16,8 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
-#include <wctype.h>
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unversioned"
@@ -173,35 +172,6 @@ static int select_users(struct pa_listing *listing, const char *pattern)
     return EXIT_DONE;
 }
 
-/*
- * Prints text of a peer, or only measures it when `out` is NULL: what is not
- * printable appears as \xNN. Returns its width in columns.
- */
-static int show(FILE *out, const char *text, size_t size)
-{
-    int width = 0;
-    mbstate_t state = {0};
-    while (size > 0) {
-        wchar_t character;
-        size_t length = mbrtowc(&character, text, size, &state);
-        bool valid = length > 0 && length <= size;
-        if (valid && iswprint((wint_t)character)) {
-            width += wcwidth(character);
-            if (out)
-                fwrite(text, 1, length, out);
-        } else {
-            state = (mbstate_t){0};
-            length = 1;
-            width += 4;
-            if (out)
-                fprintf(out, "\\x%02X", (unsigned)(unsigned char)*text);
-        }
-        text += length;
-        size -= length;
-    }
-    return width;
-}
-
 static void print_repeated(char c, int count)
 {
     while (count-- > 0)
@@ -217,9 +187,9 @@ static void print_rows(const struct pa_listing *listing, int name_width)
     for (size_t i = 0; i < listing->count; ++i) {
         const struct pa_listing_entry *entry = &listing->entries[i];
         printf("%-5u  ", (unsigned)entry->port);
-        int width = show(stdout, entry->name, entry->name_size);
+        int width = pa_show(stdout, entry->name, entry->name_size);
         print_repeated(' ', name_width - width + 2);
-        show(stdout, entry->user, entry->user_size);
+        pa_show(stdout, entry->user, entry->user_size);
         putchar('\n');
     }
 }
@@ -230,8 +200,8 @@ static int print_table(const struct pa_listing *listing)
     int user_width = (int)strlen(user_heading);
     for (size_t i = 0; i < listing->count; ++i) {
         const struct pa_listing_entry *entry = &listing->entries[i];
-        int name = show(NULL, entry->name, entry->name_size);
-        int user = show(NULL, entry->user, entry->user_size);
+        int name = pa_show(NULL, entry->name, entry->name_size);
+        int user = pa_show(NULL, entry->user, entry->user_size);
         name_width = name > name_width ? name : name_width;
         user_width = user > user_width ? user : user_width;
     }
