@@ -5,100 +5,16 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "probe.h"
 #include "table.h"
-
-/* Ways to take a port. */
-enum {
-    REUSE = 1,  /* SO_REUSEADDR */
-    SHARE = 2,  /* SO_REUSEPORT */
-    V6ONLY = 4, /* IPV6_V6ONLY on; off without it */
-    LISTEN = 8,
-};
-
-static void set(int fd, int level, int option, int value)
-{
-    assert_int_equal(setsockopt(fd, level, option, &value, sizeof value), 0);
-}
-
-static socklen_t fill(struct sockaddr_storage *storage, const char *host, uint16_t port)
-{
-    memset(storage, 0, sizeof *storage);
-    struct sockaddr_in *ipv4 = (struct sockaddr_in *)storage;
-    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)storage;
-    if (!strchr(host, ':')) {
-        ipv4->sin_family = AF_INET;
-        ipv4->sin_port = htons(port);
-        assert_int_equal(inet_pton(AF_INET, host, &ipv4->sin_addr), 1);
-        return sizeof *ipv4;
-    }
-    ipv6->sin6_family = AF_INET6;
-    ipv6->sin6_port = htons(port);
-    assert_int_equal(inet_pton(AF_INET6, host, &ipv6->sin6_addr), 1);
-    return sizeof *ipv6;
-}
-
-/* Takes a port of the kernel's choice, or `port`; -1 where the host has no such address. */
-static int take(const char *host, uint16_t port, int how)
-{
-    struct sockaddr_storage address;
-    socklen_t size = fill(&address, host, port);
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    if (address.ss_family == AF_INET6)
-        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !!(how & V6ONLY));
-    if (how & REUSE)
-        set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (how & SHARE)
-        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    if (bind(fd, (const struct sockaddr *)&address, size) < 0) {
-        close(fd);
-        return -1;
-    }
-    if (how & LISTEN)
-        assert_int_equal(listen(fd, 5), 0);
-    return fd;
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage address;
-    socklen_t size = sizeof address;
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    return ntohs(address.ss_family == AF_INET
-                     ? ((const struct sockaddr_in *)&address)->sin_port
-                     : ((const struct sockaddr_in6 *)&address)->sin6_port);
-}
-
-/* A port below the ephemeral ones, which the kernel gives to nobody by itself. */
-static uint16_t quiet_port(void)
-{
-    static uint16_t next;
-    if (next == 0)
-        next = (uint16_t)(21000 + getpid() % 7000);
-    for (unsigned tries = 0; tries < 1000; ++tries) {
-        int fd = take("::", ++next, 0);
-        if (fd < 0)
-            fd = take("0.0.0.0", next, 0);
-        if (fd >= 0) {
-            close(fd);
-            return next;
-        }
-    }
-    fail_msg("no port is free");
-    return 0;
-}
+#include "take_port.h"
 
 static int probe(uint16_t port)
 {
@@ -111,7 +27,7 @@ static int probe(uint16_t port)
 static void assert_found(const char *host, int how, int expected)
 {
     uint16_t port = quiet_port();
-    int fd = take(host, port, how);
+    int fd = take_port(host, port, how);
     if (fd < 0) {
         print_message("%s is not there: passed over\n", host);
         return;
@@ -179,8 +95,8 @@ struct pair {
 static bool make_pair(struct pair *pair, const char *host, uint16_t port)
 {
     struct sockaddr_storage address;
-    socklen_t size = fill(&address, host, port);
-    int listener = take(host, port, LISTEN | REUSE);
+    socklen_t size = fill_address(&address, host, port);
+    int listener = take_port(host, port, LISTEN | REUSE);
     if (listener < 0) {
         print_message("%s is not there: passed over\n", host);
         return false;
@@ -214,9 +130,9 @@ static void a_port_held_and_in_time_wait_is_in_use(void **state)
     (void)state;
     struct pair pair;
     uint16_t port = quiet_port();
-    int hold = take("::", port, REUSE);
+    int hold = take_port("::", port, REUSE);
     if (hold < 0)
-        hold = take("0.0.0.0", port, REUSE);
+        hold = take_port("0.0.0.0", port, REUSE);
     assert_true(hold >= 0);
     assert_true(make_pair(&pair, "127.0.0.1", port));
     char byte;
@@ -258,17 +174,6 @@ static void the_port_of_an_outgoing_connection_is_in_use(void **state)
     close(pair.server);
 }
 
-static size_t open_descriptors(void)
-{
-    size_t count = 0;
-    DIR *directory = opendir("/proc/self/fd");
-    assert_non_null(directory);
-    while (readdir(directory))
-        ++count;
-    closedir(directory);
-    return count;
-}
-
 static void nothing_stays_bound_or_open_afterwards(void **state)
 {
     (void)state;
@@ -276,17 +181,17 @@ static void nothing_stays_bound_or_open_afterwards(void **state)
     uint16_t port = quiet_port();
     for (int i = 0; i < 100; ++i)
         assert_int_equal(probe(port), TABLE_PORT_FREE);
-    int fd = take("127.0.0.1", port, REUSE);
+    int fd = take_port("127.0.0.1", port, REUSE);
     for (int i = 0; i < 100; ++i)
         assert_int_equal(probe(port), TABLE_PORT_LINGERING);
     close(fd);
-    fd = take("127.0.0.1", port, LISTEN);
+    fd = take_port("127.0.0.1", port, LISTEN);
     for (int i = 0; i < 100; ++i)
         assert_int_equal(probe(port), TABLE_PORT_IN_USE);
     close(fd);
     assert_int_equal(open_descriptors(), before);
-    fd = take("::", port, V6ONLY | LISTEN);
-    int other = take("0.0.0.0", port, LISTEN);
+    fd = take_port("::", port, V6ONLY | LISTEN);
+    int other = take_port("0.0.0.0", port, LISTEN);
     assert_true(other >= 0);
     close(other);
     close(fd);
@@ -299,7 +204,7 @@ static void a_socket_made_before_sees_what_has_come_since(void **state)
     struct probe prepared = PROBE_NULL;
     probe_prepare(&prepared);
     assert_true(prepared.fd >= 0);
-    int fd = take("127.0.0.1", port, LISTEN);
+    int fd = take_port("127.0.0.1", port, LISTEN);
     assert_int_equal(probe_port(&prepared, port), TABLE_PORT_IN_USE);
     probe_prepare(&prepared);
     close(fd);
