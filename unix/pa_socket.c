@@ -78,8 +78,7 @@ struct pa_deadline pa_deadline_in(int timeout_ms)
     return (struct pa_deadline){now_ns() + wait_ms * ns_per_ms, wait_ms};
 }
 
-/* What poll(2) may wait for; rounded up, so that it never ends too early. */
-static int left_ms(const struct pa_deadline *deadline)
+int pa_deadline_left_ms(const struct pa_deadline *deadline)
 {
     int64_t left = deadline->at_ns - now_ns();
     if (left <= 0)
@@ -88,11 +87,11 @@ static int left_ms(const struct pa_deadline *deadline)
     return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-static int wait_for(int fd, short events, const struct pa_deadline *deadline)
+int pa_socket_wait(int fd, short events, const struct pa_deadline *deadline)
 {
     for (;;) {
         struct pollfd poll_fd = {.fd = fd, .events = events};
-        int r = poll(&poll_fd, 1, left_ms(deadline));
+        int r = poll(&poll_fd, 1, pa_deadline_left_ms(deadline));
         if (r > 0)
             return 0;
         if (r == 0)
@@ -359,7 +358,7 @@ static int keep_off_standard_streams(int fd)
 
 static int finish_connect(int fd, const struct pa_deadline *deadline)
 {
-    int r = wait_for(fd, POLLOUT, deadline);
+    int r = pa_socket_wait(fd, POLLOUT, deadline);
     if (r != 0)
         return r;
     int error = 0;
@@ -466,7 +465,7 @@ int pa_socket_send(int fd, const char *bytes, size_t size, const struct pa_deadl
             bytes += n;
             size -= (size_t)n;
         } else if (errno == EAGAIN) {
-            int r = wait_for(fd, POLLOUT, deadline);
+            int r = pa_socket_wait(fd, POLLOUT, deadline);
             if (r != 0)
                 return r;
         } else if (errno != EINTR) {
@@ -486,7 +485,7 @@ int pa_socket_receive(int fd, char *bytes, size_t size, const struct pa_deadline
             return 0;
         }
         if (errno == EAGAIN) {
-            int r = wait_for(fd, POLLIN, deadline);
+            int r = pa_socket_wait(fd, POLLIN, deadline);
             if (r != 0)
                 return r;
         } else if (errno != EINTR) {

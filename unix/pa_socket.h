@@ -23,6 +23,12 @@ struct pa_deadline {
 /* The deadline `timeout_ms` from now; 0 or less: what does not succeed at once times out. */
 struct pa_deadline pa_deadline_in(int timeout_ms);
 
+/* What poll(2) may wait for, 0 when it has passed; rounded up, so that it never ends early. */
+int pa_deadline_left_ms(const struct pa_deadline *deadline);
+
+/* Waits for one of the events of poll(2). 0, PA_SOCKET_TIMEOUT or -errno. */
+int pa_socket_wait(int fd, short events, const struct pa_deadline *deadline);
+
 /*
  * Connects to TCP port `port` of `host`: IPv4 or IPv6 text, a name, or
  * localhost ("" too), which is 127.0.0.1 and ::1 and needs no resolver. The
