@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 #include <unistd.h>
 
 enum {
@@ -23,6 +24,7 @@ struct line {
     size_t length;
     size_t boundary; /* the last end of a unit that leaves room for the ellipsis */
     bool cut;
+    enum log_level level;
     char bytes[LOG_LINE_BYTES];
 };
 
@@ -32,6 +34,13 @@ static const char *const LEVELS[] = {
     [LOG_LEVEL_WARNING] = "WARNING   ",
     [LOG_LEVEL_ERROR] = "ERROR     ",
     [LOG_LEVEL_DEBUG] = "DEBUG     ",
+};
+
+static const int PRIORITIES[] = {
+    [LOG_LEVEL_INFO] = LOG_INFO,
+    [LOG_LEVEL_WARNING] = LOG_WARNING,
+    [LOG_LEVEL_ERROR] = LOG_ERR,
+    [LOG_LEVEL_DEBUG] = LOG_DEBUG,
 };
 
 /* strftime would take them from the locale. */
@@ -135,10 +144,23 @@ static const char *stamp(struct log *l)
     return l->stamp;
 }
 
+static bool takes_lines(const struct log *l)
+{
+    return l->fd >= 0 || l->to_syslog;
+}
+
 static void begin_line(struct log *l, struct line *line, enum log_level level, const char *host)
 {
     line->length = line->boundary = 0;
     line->cut = false;
+    line->level = level;
+    if (l->to_syslog)
+        return;
+    if (l->program != NULL) {
+        put_text(line, l->program);
+        put_plain(line, ": ");
+        return;
+    }
     put_plain(line, LEVELS[level]);
     put_plain(line, stamp(l));
     put_text(line, host != NULL ? host : l->host);
@@ -155,6 +177,11 @@ static void compose(struct log *l, struct line *line, enum log_level level, cons
 
 static void end_line(struct log *l, struct line *line)
 {
+    if (l->to_syslog) {
+        syslog(LOG_DAEMON | PRIORITIES[line->level], "%.*s", (int)line->length, line->bytes);
+        dprintf(STDERR_FILENO, "%s: %.*s\n", l->program, (int)line->length, line->bytes);
+        return;
+    }
     line->bytes[line->length++] = '\n';
     if (line->length > sizeof(l->buffer) - l->used_bytes)
         log_flush(l);
@@ -170,7 +197,7 @@ __attribute__((format(printf, 4, 0))) static void vwrite(struct log *l, enum log
     char text[LOG_LINE_BYTES];
     struct line line;
 
-    if (l->fd < 0)
+    if (!takes_lines(l))
         return;
     if (vsnprintf(text, sizeof(text), format, arguments) < 0)
         text[0] = '\0';
@@ -192,7 +219,7 @@ void log_join(struct log *l, enum log_level level, const char *const *parts, siz
 {
     struct line line;
 
-    if (l->fd < 0)
+    if (!takes_lines(l))
         return;
     begin_line(l, &line, level, NULL);
     for (size_t i = 0; i < count; i++)
@@ -319,6 +346,18 @@ int log_open(struct log *l, const char *path)
         return 0;
     }
     return open_path(path, &l->fd);
+}
+
+void log_open_plain(struct log *l, const char *program, bool to_syslog)
+{
+    *l = (struct log)LOG_NULL;
+    l->path = "-";
+    l->program = program;
+    l->to_syslog = to_syslog;
+    if (to_syslog)
+        openlog(program, LOG_PID, LOG_DAEMON);
+    else
+        l->fd = STDERR_FILENO;
 }
 
 int log_reopen(struct log *l)

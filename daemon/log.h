@@ -1,4 +1,4 @@
-/* log.h - the manager's log: whole lines, collected and written in one piece. */
+/* log.h - a daemon's log: whole lines, collected and written in one piece. */
 #ifndef LOG_H
 #define LOG_H
 
@@ -31,6 +31,8 @@ enum log_level {
 struct log {
     int fd;                       /* -1: every line is dropped */
     const char *path;             /* borrowed; "-" is stderr, NULL is no log */
+    const char *program;          /* borrowed; lines begin with it; NULL: with level and time */
+    bool to_syslog;               /* lines go to syslog(3) and standard error, not to fd */
     char host[HOST_NAME_MAX + 1]; /* this machine's name */
     time_t stamp_s;               /* the second that stamp shows */
     char stamp[96];
@@ -70,6 +72,14 @@ struct log_limit {
  * until log_reopen() succeeds.
  */
 int log_open(struct log *l, const char *path);
+
+/*
+ * Opens a log of lines "PROGRAM: TEXT" on the standard error output. With
+ * to_syslog they are written at once, and go to the system's log (syslog(3),
+ * facility daemon) as well: who starts a daemon sees what it says until it
+ * detaches itself. The name of the program is borrowed for the log's life.
+ */
+void log_open_plain(struct log *l, const char *program, bool to_syslog);
 
 /*
  * Opens the same path anew, for SIGHUP after a rotation. Waiting lines go to

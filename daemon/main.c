@@ -2,6 +2,7 @@
  * DaqPortManager: the command line, the files, the parts wired together.
  */
 
+#include "detach.h"
 #include "files.h"
 #include "log.h"
 #include "options.h"
@@ -10,13 +11,11 @@
 #include "table.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -156,57 +155,6 @@ static int try_usage_file(void)
     return fail("cannot write", error);
 }
 
-/* ------------------------------------------------------------- detaching -- */
-
-/* In the parent: waits for the child's word and exits with what it says. */
-static void wait_for_child(int fd)
-{
-    char word;
-    ssize_t size;
-    do
-        size = read(fd, &word, 1);
-    while (size < 0 && errno == EINTR);
-    _exit(size == 1 ? EXIT_SUCCESS : EXIT_REFUSED);
-}
-
-/* Goes on in a child in a session of its own; the parent exits when that serves. */
-static int detach(void)
-{
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return fail("cannot detach", strerror(errno));
-    pid_t pid = fork();
-    if (pid < 0)
-        return fail("cannot detach", strerror(errno));
-    if (pid > 0) {
-        close(ends[1]);
-        wait_for_child(ends[0]);
-    }
-    close(ends[0]);
-    setsid();
-    program.ready_fd = ends[1];
-    return 0;
-}
-
-/* All is well: leaves the terminal and the directory, and lets the parent go. */
-static int tell_ready(void)
-{
-    if (program.ready_fd < 0)
-        return 0;
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (null_fd < 0 || chdir("/") < 0)
-        return fail("cannot detach", strerror(errno));
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
-        dup2(null_fd, fd);
-    if (null_fd > STDERR_FILENO)
-        close(null_fd);
-    /* Should the parent be gone, there is nobody to tell. */
-    ssize_t told = write(program.ready_fd, "", 1);
-    (void)told;
-    close(program.ready_fd);
-    return 0;
-}
-
 /* ---------------------------------------------------------------- start -- */
 
 static int make_table(void)
@@ -270,15 +218,25 @@ static int announce(void)
         fprintf(stderr, "DaqPortManager: port %d, %zu ports from %u, log %s\n",
                 program.server.listener.port, count, (unsigned)options->ranges[0].low,
                 strcmp(program.log_path, "-") == 0 ? "here" : program.log_path);
-    return tell_ready();
+    if (program.ready_fd < 0)
+        return 0;
+    int r = detach_finish(program.ready_fd);
+    return r == 0 ? 0 : fail("cannot detach", strerror(-r));
+}
+
+/* Goes into the background if told to. */
+static int detach(void)
+{
+    if (!program.options.daemonize)
+        return 0;
+    program.ready_fd = detach_begin();
+    return program.ready_fd >= 0 ? 0 : fail("cannot detach", strerror(-program.ready_fd));
 }
 
 /* Serves until told to stop. 0, or -1 when it could not start. */
 static int serve(void)
 {
-    if (program.options.daemonize && detach() < 0)
-        return -1;
-    if (open_log() < 0 || make_table() < 0)
+    if (detach() < 0 || open_log() < 0 || make_table() < 0)
         return -1;
     int r = choose_files();
     if (r == 0)
