@@ -125,9 +125,38 @@ proc check::with_options {detect_leaks} {
         TSAN_OPTIONS=suppressions=[file join $source tests tsan.supp]]
 }
 
-# A program of ours, under valgrind or with its sanitizer.
+# A program of ours, under valgrind or with its sanitizer. What valgrind has to say stays out of
+# what the tests read.
 proc check::checked {program} {
-    return [wrapper $program [list {*}[with_options 1] {*}[run $program]]]
+    variable build
+    set command [run $program]
+    if {[lindex $command 0] eq "valgrind"} {
+        set command [linsert $command 1 --log-file=[file join $build valgrind-%p.log]]
+    }
+    return [wrapper $program [list {*}[with_options 1] {*}$command]]
+}
+
+# The errors that valgrind found in those programs; a system call it does not know is none.
+proc check::valgrind_reports {} {
+    variable build
+    variable failed
+    variable passed
+    variable troubles
+    set bad 0
+    foreach path [glob -nocomplain -directory $build valgrind-*.log] {
+        set file [open $path]
+        set text [read $file]
+        close $file
+        if {[regexp -line {^==\d+== \S} $text]} {
+            puts $text
+            incr bad
+        }
+        file delete $path
+    }
+    incr [expr {$bad ? "failed" : "passed"}]
+    if {$bad} {
+        lappend troubles "valgrind: $bad reports"
+    }
 }
 
 # A tclsh that can load an extension built with a sanitizer. The sanitizer is preloaded for
@@ -206,15 +235,20 @@ proc check::tcl {} {
         PA_TCLSH=[wrapper tclsh [tclsh]] \
         PA_DAEMON=[checked DaqPortManager] PA_LSSERVICES=[checked lsservices] \
         PA_LSPORTS=[checked lsports] PA_PORTS_HELPER=[checked ports-helper] \
+        PA_PORTRELEASE=[checked portrelease] \
         PA_SPOOL_CLIENT=[checked spool-client] PA_SPOOL_DAEMON=[checked spool-daemon] \
         PA_SPOOL_STATUS=[checked spool-status]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
         suite [file tail $file] total \
             [list env {*}$settings {*}[tclsh] $file]
     }
+    if {[info exists ::env(PA_VALGRIND)]} {
+        valgrind_reports
+    }
     suite manuals plain [list {*}[tclsh] [file join $source doc check-man.tcl] \
         $source [file join $build DaqPortManager] [file join $build lsservices] \
-        [file join $build lsports] $build]
+        [file join $build lsports] [file join $build portreserve] \
+        [file join $build portrelease] $build]
 }
 
 proc check::rooms {} {

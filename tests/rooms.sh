@@ -23,8 +23,9 @@ includes() {
     grep -rlE --include='*.[ch]' "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]${header}[>\"]" "$@"
 }
 
-rule "uv.h belongs to conn, conns and server" \
-    "$(includes 'uv\.h' generic unix daemon ports tools | grep -vE '^daemon/(conn|conns|server)\.[ch]$')"
+rule "uv.h belongs to conn, conns, server, requests and portreserve" \
+    "$(includes 'uv\.h' generic unix daemon ports tools |
+        grep -vE '^daemon/(conn|conns|server|requests|portreserve)\.[ch]$')"
 rule "tcl.h belongs to pa_tcl_compat.h and ports_tcl.h" \
     "$(includes 'tcl\.h' generic unix daemon ports tools |
         grep -vE '^(generic/pa_tcl_compat|ports/ports_tcl)\.h$')"
@@ -38,7 +39,7 @@ rule "no socket header in generic/" \
     "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' generic)"
 rule "no socket header in the table and the session" \
     "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' daemon |
-        grep -E '/(table|slots|suffix|roster|session|journal|usage)\.')"
+        grep -E '/(table|slots|suffix|roster|session|journal|usage|spec|keeper)\.')"
 rule "generic/ depends on nothing of unix/ and daemon/, but for the Tcl face" \
     "$(for header in unix/*.h daemon/*.h; do
         includes "$(basename "$header" | sed 's/\./\\./')" generic
