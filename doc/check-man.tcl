@@ -1,12 +1,13 @@
 # Checks the manual pages against the programs and the sources.
 #
-# Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PACKAGE-FOLDER
+# Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PORTRESERVE PORTRELEASE
+#            PACKAGE-FOLDER
 #
 # - Every page converts to nroff and HTML without a warning, groff (where it is
 #   installed) has nothing to say about the result, and the page has the
 #   version of configure.ac.
-# - The switches that DAEMON, LSSERVICES and LSPORTS print with -help are those that
-#   their pages explain: all of them and no other. So are the exit codes of the tools.
+# - The switches that the programs print with -help are those that their pages
+#   explain: all of them and no other. So are the exit codes, but for DAEMON's.
 # - Every prototype of ports/sys/ports.h, every row of its table, and every errno
 #   that is named there is in ports.man, and no other.
 # - So are the sub-commands, with their arguments, and the options of the Tcl
@@ -14,8 +15,8 @@
 #   those of the package ports, with its error classes and the keys of its list.
 # - Every row of generic/pa_error.h, and every message of the Tcl sources, is
 #   explained in errors.man: text, symbol, class.
-# - Every line that the daemon writes to its log is explained in its page, under
-#   its level.
+# - Every line that a daemon writes to its log is explained in its page; in that of
+#   DaqPortManager under its level.
 # - Every environment variable that is read is explained.
 #
 # Prints what is missing, and last `N passed, N failed` with `, N skipped` if
@@ -495,6 +496,23 @@ proc joined_lines {text} {
     return $patterns
 }
 
+# The sources of portreserve alone.
+set reserve_sources {keeper requests portreserve}
+
+proc check_reserve_log {} {
+    set terms [lmap use [uses def [page portreserve.man]] {dict get $use text}]
+    set code [sources {*}[lmap name $::reserve_sources {string cat daemon/ $name .c}]]
+    set form "LOG_LEVEL_\\w+,\\s*NULL,\\s*((?:$::string_form\\s*)+)"
+    set lines [regexp -all -inline $form $code]
+    verdict [llength $lines] "portreserve: no line of the log found"
+    foreach {all literals} $lines {
+        set text [text_of $literals]
+        if {$text ni [list $::hole "$::hole: $::hole"]} {
+            verdict [expr {$text in $terms}] "portreserve.man: \"$text\" is not explained"
+        }
+    }
+}
+
 proc check_log {} {
     set page [page DaqPortManager.man]
     set terms {}
@@ -504,7 +522,14 @@ proc check_log {} {
             dict set terms [dict get $use text] $level
         }
     }
-    set code [sources daemon/*.c]
+    set own {}
+    foreach path [glob -directory $::source daemon/*.c] {
+        set name [file rootname [file tail $path]]
+        if {$name ni $::reserve_sources} {
+            lappend own daemon/$name.c
+        }
+    }
+    set code [sources {*}$own]
     set text_form "(?:(?:$::string_form|PACKAGE_VERSION|PRIu64)\\s*)+"
     set form "LOG_LEVEL_(\\w+),\\s*(?:NULL|\[\\w>-\]+),\\s*($text_form)"
     set lines [regexp -all -inline $form $code]
@@ -548,11 +573,12 @@ proc check_environment {} {
 
 # -------------------------------------------------------------------- main --
 
-if {$argc != 5} {
-    puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PACKAGE-FOLDER"
+if {$argc != 7} {
+    puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PORTRESERVE\
+        PORTRELEASE PACKAGE-FOLDER"
     exit 100
 }
-lassign $argv source daemon lsservices lsports package_folder
+lassign $argv source daemon lsservices lsports portreserve portrelease package_folder
 set pages {}
 foreach path [lsort [glob -directory [file join $source doc] *.man]] {
     lappend pages [file tail $path] [read_file $path]
@@ -564,13 +590,18 @@ foreach check {
     {check_program $daemon DaqPortManager.man}
     {check_program $lsservices lsservices.man}
     {check_program $lsports lsports.man}
+    {check_program $portreserve portreserve.man}
+    {check_program $portrelease portrelease.man}
     {check_exit_codes tools/lsservices.c lsservices.man}
     {check_exit_codes tools/lsports.c lsports.man}
+    {check_exit_codes daemon/portreserve.c portreserve.man}
+    {check_exit_codes tools/portrelease.c portrelease.man}
     check_prototypes
     {check_package [file normalize $package_folder]}
     {check_ports [file normalize $package_folder]}
     check_errors
     check_log
+    check_reserve_log
     check_environment
 } {
     if {[catch $check message options]} {
