@@ -11,7 +11,10 @@ cd "$(dirname "$0")"
 
 build_packages="gcc libc6-dev make autoconf libuv1-dev libjson-c-dev tcl tcl-dev critcl tcllib"
 check_packages="clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck git
-    libcmocka-dev valgrind gcc-multilib procps iproute2 tk tcl-thread xvfb xauth python3 man-db"
+    libcmocka-dev valgrind gcc-multilib procps iproute2 tk tcl-thread xvfb xauth python3 man-db
+    nodejs systemd libtirpc3 libwrap0"
+# Daemons that the tests run: installed, these would run at the next boot.
+unpacked_packages="rpcbind"
 
 usage() {
     echo "usage: sh setup.sh demo|check ?--no-install?" >&2
@@ -50,6 +53,25 @@ need() {
     }
 }
 
+# Unpacks packages below build/unpacked.
+unpack() {
+    for package in "$@"; do
+        [ ! -e "build/unpacked/$package" ] || continue
+        if [ "$install" = no ]; then
+            echo "setup.sh: this Debian package is to be unpacked in build/unpacked/$package: $package" >&2
+            exit 1
+        fi
+        rm -rf build/unpacked/new
+        mkdir -p build/unpacked/new
+        (
+            cd build/unpacked/new
+            apt-get download -qq -o APT::Sandbox::User=root "$package"
+            dpkg-deb -x "$package"_*.deb .
+        )
+        mv build/unpacked/new "build/unpacked/$package"
+    done
+}
+
 # is_newer A B: A is there, and B has not changed since.
 is_newer() {
     [ -e "$1" ] && [ -z "$(find "$2" -newer "$1")" ]
@@ -76,6 +98,8 @@ demo() {
 check() {
     # shellcheck disable=SC2086 # words
     need $build_packages $check_packages
+    # shellcheck disable=SC2086 # words
+    unpack $unpacked_packages
     build
     make -s -j"$(nproc)" -C build test-programs
     exec make -s -C build check

@@ -12,6 +12,8 @@
 #   plain  `N passed, N failed`, perhaps `, N skipped`
 #   exit   one test, passed when the command exits with 0
 #
+# A line `note: TEXT` of a suite, what it has measured, is passed on.
+#
 # The last line is `N passed, N failed, N skipped`. The exit status is 1 when
 # anything failed, when a suite said nothing or exited with another status than
 # its tests tell, or when nothing ran at all.
@@ -89,6 +91,9 @@ proc check::suite {name form command} {
     incr failed $f
     incr skipped $s
     puts [format "%-28s %5d passed %3d failed %3d skipped" $name $p $f $s]
+    foreach note [regexp -all -inline -line {^note: .*$} $text] {
+        puts "    $note"
+    }
     flush stdout
     if {$f > 0} {
         lappend troubles "$name: [join [concat $trouble $names] {, }]"
@@ -227,6 +232,13 @@ proc check::kill {} {
     }
 }
 
+# rpcbind as setup.sh unpacks it, or installed.
+proc check::rpcbind {} {
+    variable source
+    set unpacked [file join $source build unpacked rpcbind sbin rpcbind]
+    return [expr {[file exists $unpacked] ? $unpacked : "/sbin/rpcbind"}]
+}
+
 proc check::tcl {} {
     variable source
     variable build
@@ -235,7 +247,8 @@ proc check::tcl {} {
         PA_TCLSH=[wrapper tclsh [tclsh]] \
         PA_DAEMON=[checked DaqPortManager] PA_LSSERVICES=[checked lsservices] \
         PA_LSPORTS=[checked lsports] PA_PORTS_HELPER=[checked ports-helper] \
-        PA_PORTRELEASE=[checked portrelease] \
+        PA_PORTRESERVE=[checked portreserve] PA_PORTRELEASE=[checked portrelease] \
+        PA_RESERVE_HELPER=[file join $build reserve-helper] PA_RPCBIND=[rpcbind] \
         PA_SPOOL_CLIENT=[checked spool-client] PA_SPOOL_DAEMON=[checked spool-daemon] \
         PA_SPOOL_STATUS=[checked spool-status]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
