@@ -296,6 +296,7 @@ static void release_unit(struct keeper *keeper, struct keeper_unit *unit, uint64
         note(keeper, "releases", unit);
     hold_drop(&unit->hold);
     unit->state = KEEPER_RELEASED;
+    unit->served_inode = 0;
     unit->seen = false;
     unit->coexists = unit->doubted = false;
 }
