@@ -47,9 +47,11 @@ static int parse_grace(const char *text, unsigned *seconds, char *error, size_t 
 
 static const struct row *find(const char *word)
 {
+    if (word[0] != '-')
+        return NULL;
     const char *name = word + (word[1] == '-' ? 2 : 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; ++i)
-        if (word[0] == '-' && strcmp(name, rows[i].name) == 0)
+        if (strcmp(name, rows[i].name) == 0)
             return &rows[i];
     return NULL;
 }
