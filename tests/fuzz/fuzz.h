@@ -51,6 +51,8 @@ static inline char *fuzz_copy(const char *bytes, size_t size)
     REQUIRE(copy);
     if (size > 0)
         memcpy(copy, bytes, size);
+    else
+        *copy = '\0';
     return copy;
 }
 
