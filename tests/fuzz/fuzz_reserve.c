@@ -105,6 +105,7 @@ static void try_line(const char *line, size_t size)
         require_one_line(error);
     } else {
         REQUIRE(*error == '!');
+        REQUIRE(spec.count == 0 || !memchr(line, '\0', size));
     }
     require_trimmed(line, size, r, &spec, error);
 }

@@ -302,6 +302,24 @@ static void a_file_that_cannot_be_read_keeps_what_it_had(void **state)
     }
 }
 
+static void others_may_come_before_a_file_that_cannot_be_read(void **state)
+{
+    (void)state;
+    uint16_t port = free_port(), other = free_port();
+    client_file("cups", "%u/tcp\n", port);
+    keeper_start(false, 0);
+    uint64_t inode = hold_of(port, TRANSPORT_TCP);
+    make_unreadable("cups");
+    client_file("apache", "%u/tcp\n", other);
+    keeper_read_again();
+    assert_string_equal(client_of(port, TRANSPORT_TCP), "cups");
+    assert_string_equal(client_of(other, TRANSPORT_TCP), "apache");
+    assert_int_equal(hold_of(port, TRANSPORT_TCP), inode);
+    assert_int_equal(release("apache", 0), 0);
+    assert_state(port, TRANSPORT_TCP, KEEPER_HELD);
+    assert_state(other, TRANSPORT_TCP, KEEPER_RELEASED);
+}
+
 static void a_file_that_never_could_be_read_has_nothing(void **state)
 {
     (void)state;
@@ -537,6 +555,7 @@ int main(void)
         CASE(a_reload_changes_what_has_changed),
         CASE(a_client_without_a_file_loses_its_ports),
         CASE(a_file_that_cannot_be_read_keeps_what_it_had),
+        CASE(others_may_come_before_a_file_that_cannot_be_read),
         CASE(a_file_that_never_could_be_read_has_nothing),
         CASE(a_port_moves_from_client_to_client_held),
         CASE(a_port_may_move_away_from_a_file_that_cannot_be_read),
