@@ -15,6 +15,13 @@ extern size_t served_count;
 
 extern const struct keeper_peer root_peer;
 
+/*
+ * Moves the process into a network of its own, where no port is anybody else's: what is free
+ * stays so until the test takes it. A user who may not have one stays where he is. Suits cmocka
+ * as a setup of the group.
+ */
+int keeper_own_network(void **state);
+
 int keeper_set_up(void **state);
 int keeper_tear_down(void **state);
 

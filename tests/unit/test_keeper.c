@@ -566,5 +566,5 @@ int main(void)
         CASE(an_unknown_name_is_refused),
         CASE(a_star_releases_all_that_one_may_release),
     };
-    return cmocka_run_group_tests_name("keeper", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("keeper", tests, keeper_own_network, NULL);
 }

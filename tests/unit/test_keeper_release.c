@@ -642,5 +642,5 @@ int main(void)
         CASE(without_memory_nothing_is_handed_over),
         CASE(without_descriptors_nothing_is_handed_over),
     };
-    return cmocka_run_group_tests_name("keeper_release", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("keeper_release", tests, keeper_own_network, NULL);
 }
