@@ -437,7 +437,7 @@ static void damaged_answers_name_the_socket(void **state)
         {PA_RESERVE_TAKE, BYTES("ok\0001\000/tcp"), 1, "PORT/PROTOCOL"},
         {PA_RESERVE_TAKE, BYTES("ok\0001\0"), 1, "PORT/PROTOCOL"},
         {PA_RESERVE_LIST, BYTES("ok\0001\000631"), 0, "strings"},
-        {PA_RESERVE_LIST, BYTES("ok\0005\000631\0tcp\0ipv4\0cups\0held\00012"), 0, "strings"},
+        {PA_RESERVE_LIST, BYTES("ok\0006\000631\0tcp\0ipv4\0cups\0held\00012"), 0, "strings"},
         {PA_RESERVE_LIST, BYTES("ok\0001\000631\0tcp\0ipv4\0cups\0held\00012"), 1,
          "with 1 sockets, not 0"},
     };
