@@ -57,7 +57,7 @@ struct pa_reserve_reply {
     const char *text;    /* refused, error: why; else "" */
     size_t told;         /* ok: N, how many sockets or ports; 0 without */
     const char *strings; /* ok: the first of them; the next is behind its NUL */
-    size_t count;        /* how many strings: `told`, or 5 times that */
+    size_t count;        /* `told` strings, or PA_RESERVE_COLUMNS times that */
 };
 
 /* Whether it can be the name of a client: 1 to 255 bytes without `/`. */
