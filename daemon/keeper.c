@@ -397,15 +397,37 @@ void keeper_tick(struct keeper *keeper, uint64_t now_ms)
 
 /* ------------------------------------------------------------- hand over -- */
 
+/* A socket on the port, which is held for it if it was not; settle() decides whether it stays
+ * so.
+ */
 static int serve(struct keeper *keeper, struct keeper_unit *unit)
 {
+    enum keeper_state before = unit->state;
     int r = is_held(unit) ? 0 : take_hold(keeper, unit);
+    unit->state = before;
     if (r < 0)
         return r;
     /* The kernel would let a second one in, and give it all that arrives. */
     if (unit->transport == TRANSPORT_UDP && shares_udp(keeper, unit))
         return -EADDRINUSE;
     return hold_serve(&unit->hold, unit->port);
+}
+
+/* What is held for a handover alone stays so, or is let go when that is refused. */
+static void settle(struct keeper *keeper, const struct plan_client *client, bool refused)
+{
+    for (size_t i = 0; i < keeper->units_count; ++i) {
+        struct keeper_unit *unit = &keeper->units[i];
+        if (!is_of(keeper, unit, client) || !is_held(unit) || unit->state == KEEPER_HELD ||
+            unit->state == KEEPER_HANDED_OVER)
+            continue;
+        if (refused) {
+            hold_drop(&unit->hold);
+            continue;
+        }
+        unit->state = KEEPER_HELD;
+        note(keeper, "reserves", unit);
+    }
 }
 
 static int take_all(struct keeper *keeper, const struct plan_client *client,
@@ -444,6 +466,7 @@ int keeper_take(struct keeper *keeper, const char *name, const struct keeper_pee
         return -ENOMEM;
     }
     int r = take_all(keeper, client, sockets, count, text, text_size);
+    settle(keeper, client, r != 0);
     if (r == 0) {
         *served = sockets;
         return 0;

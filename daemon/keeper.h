@@ -102,7 +102,7 @@ int keeper_release(struct keeper *keeper, const char *name, const struct keeper_
 
 /*
  * Makes a socket for each port of a client, in the order of its lines, beside
- * the holds. All or none.
+ * the holds. All or none: a refusal leaves the ports as they were.
  *
  * 0 with the sockets in *served, an array of *count that the caller frees
  * after it has closed them; KEEPER_E_REFUSED with the reason in `text`; or a negative
