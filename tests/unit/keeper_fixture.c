@@ -121,6 +121,13 @@ void client_file(const char *name, const char *format, ...)
     scratch_write(name, text);
 }
 
+int service(uint16_t port, int how)
+{
+    int fd = take_port("0.0.0.0", port, how);
+    assert_true(fd >= 0);
+    return fd;
+}
+
 struct keeper_unit *unit_of(uint16_t port, enum transport transport)
 {
     for (size_t i = 0; i < keeper.units_count; ++i)
@@ -136,6 +143,15 @@ void assert_state(uint16_t port, enum transport transport, enum keeper_state sta
     assert_string_equal(keeper_state_name(unit->state), keeper_state_name(state));
     bool held = state == KEEPER_HELD || state == KEEPER_HANDED_OVER;
     assert_int_equal(unit->hold.fd >= 0, held);
+}
+
+uint16_t start_one(bool keep, enum transport transport)
+{
+    uint16_t port = free_port();
+    client_file("cups", "%u/%s\n", port, transport_name(transport));
+    keeper_start(keep, GRACE_MS);
+    assert_state(port, transport, KEEPER_HELD);
+    return port;
 }
 
 bool connects(const char *host, uint16_t port)

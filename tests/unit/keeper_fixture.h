@@ -6,6 +6,16 @@
 #include "keeper.h"
 #include "take_port.h"
 
+enum { GRACE_MS = 60000 };
+
+/* A released service needs no option to get its port; one that comes beside the hold shares. */
+enum {
+    ALONE_TCP = LISTEN,
+    ALONE_UDP = DATAGRAM,
+    SHARED_TCP = REUSE | LISTEN,
+    SHARED_UDP = REUSE | DATAGRAM,
+};
+
 extern struct keeper keeper;
 extern char refusal[512]; /* the text of the last release() or take() */
 
@@ -27,6 +37,12 @@ int keeper_tear_down(void **state);
 
 /* Holds what the files of the scratch folder ask for. */
 void keeper_start(bool keep, uint64_t grace_ms);
+
+/* A keeper that holds one port for the client cups. */
+uint16_t start_one(bool keep, enum transport transport);
+
+/* A service that takes the port in one of these ways. */
+int service(uint16_t port, int how);
 
 /* Reads the folder. The problems are logged. */
 void keeper_read(struct plan *plan);

@@ -16,7 +16,6 @@
 #include "scratch.h"
 
 enum {
-    GRACE_MS = 60000,
     OWNER = 1000,
     GROUP = 100,
     STRANGER = 2000,
