@@ -459,24 +459,45 @@ static int make_folder(const char *path)
     return -errno;
 }
 
+static struct sockaddr_un address_of(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    return address;
+}
+
+/* Whether somebody has the socket still, such as a daemon with another process file. */
+static bool is_alive(const char *path, int type)
+{
+    struct sockaddr_un address = address_of(path);
+    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    int r = connect(fd, (const struct sockaddr *)&address, sizeof address);
+    bool alive = r == 0 || errno != ECONNREFUSED;
+    close(fd);
+    return alive;
+}
+
 /* Removes a socket that an earlier daemon left; nothing else is touched. */
-static int remove_old(const char *path)
+static int remove_old(const char *path, int type)
 {
     struct stat st;
     if (lstat(path, &st) < 0)
         return errno == ENOENT ? 0 : -errno;
     if (!S_ISSOCK(st.st_mode))
         return -EEXIST;
+    if (is_alive(path, type))
+        return -EADDRINUSE;
     return unlink(path) == 0 ? 0 : -errno;
 }
 
 /* A bound socket that everybody may send to or connect to: a descriptor or a negative errno. */
 static int make_socket(const char *path, int type)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = address_of(path);
     static const int on = 1;
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    int r = remove_old(path);
+    int r = remove_old(path, type);
     if (r < 0)
         return r;
     int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -46,12 +46,11 @@ struct requests {
 };
 
 /*
- * Makes both sockets, at `path` and beside it; a socket that is there already is
- * taken away, so the caller knows that no other daemon runs. The folder is made
- * if only that is missing.
+ * Makes both sockets, at `path` and beside it; a socket that an earlier daemon has
+ * left there is taken away. The folder is made if only that is missing.
  *
- * 0; or a negative errno, with the path that it is about in `error` and nothing
- * left open.
+ * 0; or a negative errno (-EADDRINUSE: another daemon has the path), with the path that it is
+ * about in `error` and nothing left open.
  */
 int requests_open(struct requests *requests, uv_loop_t *loop, const char *path,
                   struct keeper *keeper, struct log *log, requests_changed *changed,
