@@ -134,6 +134,7 @@ static int read_open_file(struct reader *reader, uint32_t index, int fd)
     client->group_may = (st.st_mode & S_IWGRP) != 0;
     if (!S_ISREG(st.st_mode)) {
         complain(reader, "%s: not a regular file", client->name);
+        client->unreadable = true;
         return 0;
     }
     char *text = malloc(PLAN_FILE_MAX_BYTES + 1);
