@@ -103,13 +103,14 @@ proc reserve::path {args} {
 
 # Writes a file of the daemon's folder, a line an element. An old one is replaced.
 proc reserve::file {name lines} {
-    ::file delete [path etc $name]
-    set file [open [path etc $name] {WRONLY CREAT} 0644]
+    set path [path etc]/$name
+    ::file delete $path
+    set file [open $path {WRONLY CREAT} 0644]
     foreach line $lines {
         puts $file $line
     }
     close $file
-    ::file attributes [path etc $name] -permissions 0644
+    ::file attributes $path -permissions 0644
 }
 
 # A port that no other test of this process has used.
