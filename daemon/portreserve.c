@@ -154,17 +154,24 @@ static void on_timer(uv_timer_t *timer)
     on_changed(NULL);
 }
 
+/* Requests never put the next look off: many of them would for ever. */
+static void set_timer(void)
+{
+    unsigned next_ms = keeper_next_tick_ms(&program.keeper);
+    bool active = uv_is_active((const uv_handle_t *)&program.timer);
+    if (next_ms == 0)
+        uv_timer_stop(&program.timer);
+    else if (!active || uv_timer_get_due_in(&program.timer) > next_ms)
+        uv_timer_start(&program.timer, on_timer, next_ms, 0);
+}
+
 /* After whatever may have changed the ports' states. */
 static void on_changed(void *context)
 {
     (void)context;
     if (program.stopping)
         return;
-    unsigned next_ms = keeper_next_tick_ms(&program.keeper);
-    if (next_ms > 0)
-        uv_timer_start(&program.timer, on_timer, next_ms, 0);
-    else
-        uv_timer_stop(&program.timer);
+    set_timer();
     if (!program.options.keep && keeper_held(&program.keeper) == 0) {
         log_write(&program_log, LOG_LEVEL_INFO, NULL, "nothing is reserved any more");
         stop();
