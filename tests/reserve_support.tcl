@@ -31,6 +31,7 @@ foreach name {PORTRESERVE PORTRELEASE} {
     testConstraint [string tolower $name] [info exists ::env(PA_$name)]
 }
 testConstraint python3 [expr {$python ne {}}]
+testConstraint ordinary [expr {![testConstraint root]}]
 # Another user can be had.
 testConstraint users [expr {[testConstraint root] && [testConstraint setpriv]}]
 
@@ -70,7 +71,7 @@ namespace eval reserve {
     variable before {}
     variable left {}
     namespace export begin end through path file port start daemonize pid signal stop wait \
-        running log await_log rows states release take command finished switches \
+        running log await_log reload rows states release take command finished switches \
         portrelease portrelease_by portreserve descriptors holds
     namespace ensemble create
 }
@@ -200,7 +201,14 @@ proc reserve::await_log {pattern} {
     support::wait_until {[lsearch -glob [log] $pattern] >= 0}
 }
 
-# Descriptors of a process that are sockets, {fd target} in the order of their numbers.
+# Has it read its files again: returns when that is done.
+proc reserve::reload {} {
+    set before [llength [lsearch -all -glob [log] "reads *"]]
+    signal HUP
+    support::wait_until {[llength [lsearch -all -glob [log] "reads *"]] > $before}
+}
+
+# The descriptors of a process, {fd target} in the order of their numbers.
 proc reserve::descriptors {pid} {
     set found {}
     foreach path [lsort -dictionary [glob -nocomplain /proc/$pid/fd/*]] {
@@ -449,6 +457,7 @@ proc peer::do {code} {
     return [string range $result 1 end]
 }
 
+# Its process number.
 proc peer::process {} {
     variable channel
     do 0
