@@ -144,6 +144,9 @@ proc reserve::start {args} {
     set pid [pid_of $channel]
     support::wait_until {![support::runs $pid]
         || ([::file exists [path run socket.stream]] && [lindex [portreserve -list] 0] == 0)}
+    if {![support::runs $pid]} {
+        error "the daemon ended ([wait $pid]): [manager::read_file [path log]]"
+    }
     return $pid
 }
 
