@@ -32,8 +32,10 @@ foreach name {PORTRESERVE PORTRELEASE} {
 }
 testConstraint python3 [expr {$python ne {}}]
 testConstraint ordinary [expr {![testConstraint root]}]
-# Another user can be had.
-testConstraint users [expr {[testConstraint root] && [testConstraint setpriv]}]
+# Another user can be had; valgrind could not write its log then. Without root's rights at least.
+testConstraint users [expr {[testConstraint root] && [testConstraint setpriv]
+    && ![info exists ::env(PA_VALGRIND)]}]
+testConstraint unprivileged [expr {[testConstraint ordinary] || [testConstraint users]}]
 
 # The words that run a command as another user, who is in these groups besides.
 proc as_user {uid gid args} {
