@@ -350,9 +350,11 @@ unsigned keeper_next_tick_ms(const struct keeper *keeper)
         return 0;
     for (size_t i = 0; i < keeper->units_count; ++i) {
         const struct keeper_unit *unit = &keeper->units[i];
-        if (!is_held(unit))
+        if (unit->state == KEEPER_RELEASED)
             return KEEPER_TICK_MS;
-        if (!unit->coexists || unit->doubted)
+        if (unit->state == KEEPER_IN_USE)
+            next = KEEPER_RETRY_MS;
+        else if (next == 0 && (!unit->coexists || unit->doubted))
             next = KEEPER_WATCH_MS;
     }
     return next;

@@ -25,6 +25,7 @@ enum {
 
 enum {
     KEEPER_TICK_MS = 50,    /* how often it is looked whether a service has gone ... */
+    KEEPER_RETRY_MS = 1000, /* ... or somebody else who had the port before */
     KEEPER_WATCH_MS = 5000, /* ... or bound a port beside its hold */
 };
 

@@ -139,6 +139,7 @@ static void with_keep_a_port_in_use_is_taken_once_it_is_free(void **state)
     keeper_tick(&keeper, 1000000);
     assert_state(tcp, TRANSPORT_TCP, KEEPER_IN_USE);
     assert_state(udp, TRANSPORT_UDP, KEEPER_IN_USE);
+    assert_int_equal(keeper_next_tick_ms(&keeper), KEEPER_RETRY_MS);
     close(listener);
     keeper_tick(&keeper, 1000050);
     assert_state(tcp, TRANSPORT_TCP, KEEPER_HELD);
