@@ -72,17 +72,24 @@ static int parse_word(char *word, spec_lookup *lookup, void *context, struct spe
     const char *behind = word + strlen(word);
     if (!take_transport(word, wanted)) {
         const char *transport = word + strlen(word) + 1;
-        snprintf(error, error_size, "\"%.*s\" is neither tcp nor udp",
-                 (int)(behind - transport), transport);
+        if (transport == behind)
+            snprintf(error, error_size, "\"%s/\" lacks tcp or udp behind the slash", word);
+        else
+            snprintf(error, error_size, "\"%.*s\" is neither tcp nor udp",
+                     (int)(behind - transport), transport);
         return SPEC_E_WRONG;
     }
-    bool is_number = *word && word[strspn(word, "0123456789")] == '\0';
+    if (*word == '\0') {
+        snprintf(error, error_size, "\"/%s\" lacks a service before the slash", word + 1);
+        return SPEC_E_WRONG;
+    }
+    bool is_number = word[strspn(word, "0123456789")] == '\0';
     for (int i = 0; i < TRANSPORTS; ++i) {
         enum transport transport = (enum transport)i;
         uint16_t port = 0;
         if (wanted[i] && is_number)
             port = number(word);
-        else if (wanted[i] && *word)
+        else if (wanted[i])
             port = service(word, transport, lookup, context);
         if (port != 0)
             add_port(spec, port, transport);

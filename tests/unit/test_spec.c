@@ -242,8 +242,8 @@ static void an_unknown_service(void **state)
 static void a_service_without_a_name(void **state)
 {
     (void)state;
-    assert_wrong("/tcp", "unknown service \"\"");
-    assert_wrong("/udp", "unknown service \"\"");
+    assert_wrong("/tcp", "\"/tcp\" lacks a service before the slash");
+    assert_wrong("/udp", "\"/udp\" lacks a service before the slash");
     assert_int_equal(lookups, 0);
 }
 
@@ -254,8 +254,8 @@ static void an_unknown_protocol(void **state)
     assert_wrong("ipp/TCP", "\"TCP\" is neither tcp nor udp");
     assert_wrong("ipp/tc", "\"tc\" is neither tcp nor udp");
     assert_wrong("ipp/tcpp", "\"tcpp\" is neither tcp nor udp");
-    assert_wrong("ipp/", "\"\" is neither tcp nor udp");
-    assert_wrong("/", "\"\" is neither tcp nor udp");
+    assert_wrong("ipp/", "\"ipp/\" lacks tcp or udp behind the slash");
+    assert_wrong("/", "\"/\" lacks tcp or udp behind the slash");
     assert_wrong("ipp//tcp", "\"/tcp\" is neither tcp nor udp");
     assert_wrong("ipp/tcp/udp", "\"tcp/udp\" is neither tcp nor udp");
 }
