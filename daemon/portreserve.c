@@ -133,11 +133,24 @@ static void on_closed(uv_handle_t *handle)
     (void)handle;
 }
 
+static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+/* Who ends already tidies up: a signal that comes meanwhile waits for ever. */
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNALS; ++i)
+        sigaddset(&set, signal_numbers[i]);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
 static void stop(void)
 {
     if (program.stopping)
         return;
     program.stopping = true;
+    block_signals();
     notify("STOPPING=1");
     requests_close(&program.requests);
     for (int i = 0; i < SIGNALS; ++i)
@@ -205,10 +218,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void watch_signals(void)
 {
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     for (int i = 0; i < SIGNALS; ++i) {
         uv_signal_init(&program.loop, &program.signals[i]);
-        uv_signal_start(&program.signals[i], on_signal, numbers[i]);
+        uv_signal_start(&program.signals[i], on_signal, signal_numbers[i]);
     }
     uv_timer_init(&program.loop, &program.timer);
 }
