@@ -73,7 +73,7 @@ namespace eval reserve {
     variable before {}
     variable left {}
     namespace export begin end through path file port start daemonize pid signal stop wait \
-        running log await_log reload rows states release take command finished switches \
+        running log told await_log reload rows states release take command finished switches \
         portrelease portrelease_by portreserve descriptors holds
     namespace ensemble create
 }
@@ -201,6 +201,13 @@ proc reserve::log {} {
     }]
 }
 
+# The same when it has written all about the requests that were answered: an answer may come
+# before the line about it does.
+proc reserve::told {} {
+    portreserve -list
+    return [log]
+}
+
 # Waits until it has said so; a pattern.
 proc reserve::await_log {pattern} {
     support::wait_until {[lsearch -glob [log] $pattern] >= 0}
@@ -313,7 +320,15 @@ proc reserve::holds {} {
     return $holds
 }
 
-# Ends what runs; an error if the daemon had not removed what it made, or said what
+# The processes, not started by `start`, that were given this test's folder and still run.
+proc reserve::stray {} {
+    return [lmap file [glob -nocomplain /proc/\[0-9\]*/cmdline] {
+        if {[catch {manager::read_file $file} words] || ![string match "*[path]/*" $words]} continue
+        lindex [::file split $file] 2
+    }]
+}
+
+# Ends what runs; an error if a daemon is left, had not removed what it made, or said what
 # nobody but a sanitizer says.
 proc reserve::end {} {
     variable daemons
@@ -335,6 +350,12 @@ proc reserve::end {} {
         set pid [pid]
         signal TERM
         support::wait_until {![support::runs $pid]} 20000
+    }
+    # What is ending has time to do so.
+    catch {support::wait_until {[stray] eq {}} 2000}
+    foreach pid [stray] {
+        lappend troubles "left running: $pid"
+        catch {exec kill -KILL $pid}
     }
     set left [lsearch -all -inline -not -exact \
         [glob -nocomplain -tails -directory [path] *] etc]
