@@ -24,9 +24,13 @@
 
 #include "conn.h"
 
+#include "identify.h"
+#include "waiters.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     READ_BYTES = 64 * 1024,  /* one read; a stream's usual piece in libuv */
@@ -36,30 +40,17 @@ enum {
     ENDING_MS = 2000,        /* for the client to take its last answer */
 };
 
-/* What a write could not send at once. */
-struct pending {
-    uv_write_t request;
-    struct conn *conn;
-    struct snapshot *snapshot;
-    char text[];
-};
-
 /* One loop, one thread: read callbacks run one after the other and share the buffer. */
 static char read_buffer[READ_BYTES];
 
+static int read_on(struct conn *conn);
+static void finish_end(struct conn *conn);
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf);
 
 static uv_stream_t *stream_of(struct conn *conn)
 {
-    return (uv_stream_t *)&conn->tcp;
-}
-
-/* What waits for the client, and the memory that its waiting takes. */
-static size_t unsent_bytes(const struct conn *conn)
-{
-    return uv_stream_get_write_queue_size((const uv_stream_t *)&conn->tcp) +
-           conn->pending_count * sizeof(struct pending);
+    return &conn->io.stream;
 }
 
 static bool is_ending(const struct conn *conn)
@@ -81,6 +72,11 @@ static void stand_last(struct conn *conn, struct conn_line *line)
     conn->line = line;
 }
 
+void conn_quieten(struct conn *conn)
+{
+    stand_last(conn, &conn->conns->quiet);
+}
+
 /* ------------------------------------------------------ release and close -- */
 
 static void maybe_free(struct conn *conn)
@@ -94,30 +90,25 @@ static void maybe_free(struct conn *conn)
     conns_forget(conns);
 }
 
-static void tell_released(void *context, const struct table_entry *entry)
-{
-    struct conns *conns = context;
-    journal_released(&conns->journal, entry);
-}
-
 /*
  * Releases what an ending or closed connection owns: first the bytes it will
- * not be answered for, then its ports, as many as one turn may take. The rest
- * of the ports follows in the next turns.
+ * not be answered for and the request that waits, then its ports, as many as
+ * one turn may take. The rest of the ports follows in the next turns.
  */
 static void release(struct conn *conn)
 {
     struct conns *conns = conn->conns;
-    bool any = false;
     pa_buf_deinit(&conn->backlog);
+    waiters_leave(conn);
+    identify_forget(conn);
+    session_abandon(&conn->session);
     conns_make_idle(conns, conn);
     conns->world.now_ms = conns_now_ms(conns);
-    for (int i = 0; i < RELEASES_PER_TURN && session_held(&conn->session) > 0; ++i)
-        any = session_release_one(&conn->session, tell_released, conns);
-    if (any)
-        conns->config.changed(conns->config.context);
+    for (int i = 0; i < RELEASES_PER_TURN && session_release_one(&conn->session); ++i)
+        ;
     if (session_held(&conn->session) > 0)
         conns_make_runnable(conns, conn);
+    conns_serve_line(conns);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -129,11 +120,12 @@ static void on_closed(uv_handle_t *handle)
 
 void conn_close(struct conn *conn)
 {
-    if (uv_is_closing((uv_handle_t *)&conn->tcp))
+    if (uv_is_closing(&conn->io.handle))
         return;
     conn->conns->open_count -= 1;
+    conns_discharge(conn->conns, conn);
     leave_line(conn);
-    uv_close((uv_handle_t *)&conn->tcp, on_closed);
+    uv_close(&conn->io.handle, on_closed);
     release(conn);
 }
 
@@ -163,80 +155,15 @@ void conn_end(struct conn *conn)
     conns_expect_end(conns, conn);
     /* One that was held back is heard again, to the end; others are heard already. */
     if (!conn->at_end)
-        uv_read_start(stream_of(conn), on_alloc, on_read);
+        read_on(conn);
     release(conn);
-}
-
-/* -------------------------------------------------------------- writing -- */
-
-static void on_written(uv_write_t *request, int status)
-{
-    struct pending *pending = request->data;
-    struct conn *conn = pending->conn;
-    snapshot_unref(pending->snapshot);
-    free(pending);
-    conn->pending_count -= 1;
-    if (status < 0)
-        conn_close(conn);
-    else if (conn->backlog.size > 0 &&
-             unsent_bytes(conn) <= conn->conns->config.unsent_max_bytes / 2)
-        conns_make_runnable(conn->conns, conn);
-}
-
-/* Queues what is left of text and snapshot after `sent` bytes of the two. */
-static int queue(struct conn *conn, const struct pa_buf *text, struct snapshot *snapshot,
-                 size_t sent)
-{
-    size_t text_sent = sent < text->size ? sent : text->size;
-    size_t text_left = text->size - text_sent;
-    struct pending *pending = malloc(sizeof *pending + text_left);
-    if (!pending)
-        return UV_ENOMEM;
-    if (text_left > 0)
-        memcpy(pending->text, text->data + text_sent, text_left);
-    pending->request.data = pending;
-    pending->conn = conn;
-    pending->snapshot = snapshot ? snapshot_ref(snapshot) : NULL;
-    uv_buf_t bufs[2] = {uv_buf_init(pending->text, (unsigned)text_left)};
-    unsigned count = 1;
-    if (snapshot) {
-        size_t at = sent - text_sent;
-        bufs[count++] = uv_buf_init(snapshot->text + at, (unsigned)(snapshot->size - at));
-    }
-    int r = uv_write(&pending->request, stream_of(conn), bufs, count, on_written);
-    if (r < 0) {
-        snapshot_unref(pending->snapshot);
-        free(pending);
-        return r;
-    }
-    conn->pending_count += 1;
-    return 0;
-}
-
-int conn_send(struct conn *conn, struct pa_buf *text, struct snapshot *snapshot)
-{
-    size_t size = text->size + (snapshot ? snapshot->size : 0);
-    if (size == 0)
-        return 0;
-    uv_buf_t bufs[2];
-    unsigned count = 0;
-    if (text->size > 0)
-        bufs[count++] = uv_buf_init(text->data, (unsigned)text->size);
-    if (snapshot)
-        bufs[count++] = uv_buf_init(snapshot->text, (unsigned)snapshot->size);
-    int r = uv_try_write(stream_of(conn), bufs, count);
-    if (r == UV_EAGAIN)
-        r = 0;
-    if (r >= 0 && (size_t)r < size)
-        r = queue(conn, text, snapshot, (size_t)r);
-    text->size = 0;
-    return r < 0 ? r : 0;
 }
 
 /* -------------------------------------------------------------- running -- */
 
 enum outcome {
     OUTCOME_DONE,   /* all bytes handled */
+    OUTCOME_WAIT,   /* the request at hand waits */
     OUTCOME_TURN,   /* requests are left, and others have their turn first */
     OUTCOME_FULL,   /* requests are left, and the client has to read first */
     OUTCOME_END,    /* no more is read of this client */
@@ -251,10 +178,36 @@ static void tell_step(struct conn *conn, const struct session_step *step)
         conns->config.changed(conns->config.context);
 }
 
+/* Sees to what a suspended request waits for; that may be there already. */
+static enum outcome provide(struct conn *conn)
+{
+    switch (conn->session.wants) {
+    case SESSION_WANTS_OWNER:
+        if (identify_client(conn))
+            return OUTCOME_TURN;
+        return conn->identification ? OUTCOME_WAIT : OUTCOME_BROKEN;
+    case SESSION_WANTS_DRAIN:
+        if (conn_send(conn, &conn->conns->reply, NULL) < 0)
+            return OUTCOME_BROKEN;
+        return conn_unsent_bytes(conn) == 0 ? OUTCOME_TURN : OUTCOME_WAIT;
+    case SESSION_WANTS_PORT:
+        if (conn->at_end) { /* the port would be free again at once */
+            conn->session.until_ms = 0;
+            return OUTCOME_TURN;
+        }
+        waiters_join(conn);
+        return OUTCOME_WAIT;
+    case SESSION_WANTS_NOTHING:
+        break;
+    }
+    assert(false);
+    return OUTCOME_BROKEN;
+}
+
 static bool is_full(const struct conn *conn)
 {
     const struct conns *conns = conn->conns;
-    return unsent_bytes(conn) + conns->reply.size >= conns->config.unsent_max_bytes;
+    return conn_unsent_bytes(conn) + conns->reply.size >= conns->config.unsent_max_bytes;
 }
 
 /*
@@ -273,12 +226,21 @@ static enum outcome take_step(struct conn *conn, const char **cursor, const char
 {
     struct pa_buf *reply = &conn->conns->reply;
     struct session_step step;
-    int r = session_next(&conn->session, cursor, end, reply, &step);
+    conn->session.clear = conn_unsent_bytes(conn) == 0;
+    int r = conn->session.suspended ? session_resume(&conn->session, reply, &step)
+                                    : session_next(&conn->session, cursor, end, reply, &step);
     if (r == SESSION_IDLE)
         return OUTCOME_DONE;
+    if (r == SESSION_SUSPENDED)
+        return provide(conn);
+    waiters_leave(conn);
     if (r < 0)
         return OUTCOME_BROKEN;
     tell_step(conn, &step);
+    if (step.fd >= 0) {
+        r = conn_send_descriptor(conn, reply, step.fd);
+        close(step.fd);
+    }
     if (step.snapshot)
         r = answer_with(conn, step.snapshot);
     bool close = step.close;
@@ -288,14 +250,22 @@ static enum outcome take_step(struct conn *conn, const char **cursor, const char
     return close ? OUTCOME_END : OUTCOME_TURN;
 }
 
-/* Handles requests until there is none, or it is someone else's turn. */
+/*
+ * Handles requests until there is none, or it is someone else's turn: that of
+ * those in line, too, as soon as the client has released a port.
+ */
 static enum outcome take_steps(struct conn *conn, const char **cursor, const char *end)
 {
     struct conns *conns = conn->conns;
     enum outcome outcome = OUTCOME_TURN;
+    bool due = conns->waiters.due;
     conns->world.now_ms = conns_now_ms(conns);
+    conns->world.stats.connections = conns->open_count;
+    conns->world.stats.waiting = conns->waiters.count;
     conns->reply.size = 0;
     for (int i = 0; i < REQUESTS_PER_TURN && outcome == OUTCOME_TURN; ++i) {
+        if (conns->waiters.due && !due)
+            break;
         if (is_full(conn) && conn_send(conn, &conns->reply, NULL) < 0)
             return OUTCOME_BROKEN;
         outcome = is_full(conn) ? OUTCOME_FULL : take_step(conn, cursor, end);
@@ -305,51 +275,103 @@ static enum outcome take_steps(struct conn *conn, const char **cursor, const cha
     return outcome;
 }
 
-/* Keeps what is not handled yet and stops reading; reads on when all is handled. */
-static int keep(struct conn *conn, const char *bytes, size_t size)
+static int read_on(struct conn *conn)
 {
-    if (conn->backlog.size > 0) {
-        conn->backlog_at = conn->backlog.size - size;
-        if (size > 0)
-            return 0;
-        pa_buf_deinit(&conn->backlog);
-        return uv_read_start(stream_of(conn), on_alloc, on_read);
-    }
-    if (size == 0)
-        return 0;
-    conn->backlog_at = 0;
-    uv_read_stop(stream_of(conn));
-    return pa_buf_append(&conn->backlog, bytes, size);
+    int r = conn->reading ? 0 : uv_read_start(stream_of(conn), on_alloc, on_read);
+    conn->reading = r == 0;
+    return r;
 }
 
-static void run(struct conn *conn, const char *bytes, size_t size)
+static void stop_reading(struct conn *conn)
+{
+    uv_read_stop(stream_of(conn));
+    conn->reading = false;
+}
+
+/*
+ * Keeps what is not handled yet. While there is any, no more is read; but of a
+ * client whose request waits a little more is, so that its end is noticed.
+ */
+static int keep(struct conn *conn, const char *bytes, size_t size)
+{
+    struct pa_buf *backlog = &conn->backlog;
+    int r = 0;
+    if (backlog->size > 0) {
+        conn->backlog_at = backlog->size - size;
+        if (size == 0)
+            pa_buf_deinit(backlog);
+    } else if (size > 0) {
+        conn->backlog_at = 0;
+        r = pa_buf_append(backlog, bytes, size);
+    }
+    bool listens = size == 0 || (conn->session.suspended && size < READ_BYTES);
+    if (r < 0 || conn->at_end)
+        return r;
+    if (listens)
+        return read_on(conn);
+    stop_reading(conn);
+    return 0;
+}
+
+/* Bytes of a client whose request waits: they stand behind it. */
+static int hoard(struct conn *conn, const char *bytes, size_t size)
+{
+    if (conn->backlog.size == 0)
+        conn->backlog_at = 0;
+    int r = pa_buf_append(&conn->backlog, bytes, size);
+    if (conn->backlog.size - conn->backlog_at >= READ_BYTES)
+        stop_reading(conn);
+    return r;
+}
+
+/* What becomes of the connection after its requests were handled as far as they can be now. */
+static void settle(struct conn *conn, enum outcome outcome, const char *rest, size_t rest_size)
 {
     struct conns *conns = conn->conns;
-    const char *cursor = bytes;
-    const char *end = bytes + size;
-    enum outcome outcome = take_steps(conn, &cursor, end);
     if (outcome == OUTCOME_END) {
         conn_end(conn);
         return;
     }
-    if (outcome == OUTCOME_BROKEN || keep(conn, cursor, (size_t)(end - cursor)) < 0) {
+    if (outcome == OUTCOME_BROKEN || keep(conn, rest, rest_size) < 0) {
         conn_close(conn);
         return;
     }
-    stand_last(conn, session_held(&conn->session) > 0 ? &conns->holding : &conns->quiet);
-    if (conn->backlog.size == 0)
+    bool stays = session_held(&conn->session) > 0 || conn->session.suspended;
+    stand_last(conn, stays ? &conns->holding : &conns->quiet);
+    if (outcome == OUTCOME_WAIT)
         return;
-    if (outcome == OUTCOME_FULL)
+    if (conn->backlog.size == 0) {
+        if (conn->at_end)
+            finish_end(conn);
+    } else if (outcome == OUTCOME_FULL) {
         journal_unread(&conns->journal, conns_now_ms(conns), conn->peer.host,
-                       unsent_bytes(conn));
-    else
+                       conn_unsent_bytes(conn));
+    } else {
         conns_make_runnable(conns, conn);
+    }
+}
+
+static void run(struct conn *conn, const char *bytes, size_t size)
+{
+    const char *cursor = bytes;
+    const char *end = bytes + size;
+    enum outcome outcome = take_steps(conn, &cursor, end);
+    settle(conn, outcome, cursor, (size_t)(end - cursor));
+    conns_serve_line(conn->conns);
+}
+
+void conn_resume(struct conn *conn)
+{
+    /* An empty backlog has no data to point into. */
+    const char *bytes = conn->backlog.size > 0 ? conn->backlog.data + conn->backlog_at : "";
+    if (conn->line && !is_ending(conn))
+        run(conn, bytes, conn->backlog.size - conn->backlog_at);
 }
 
 void conn_turn(struct conn *conn)
 {
     if (conn->line && !is_ending(conn)) {
-        run(conn, conn->backlog.data + conn->backlog_at, conn->backlog.size - conn->backlog_at);
+        conn_resume(conn);
     } else {
         release(conn);
         maybe_free(conn);
@@ -379,15 +401,28 @@ static int answer_rest(struct conn *conn)
     return conn_send(conn, reply, NULL);
 }
 
-static void hear_end(struct conn *conn)
+/* All that the client has sent was handled. */
+static void finish_end(struct conn *conn)
 {
-    conn->at_end = true;
     int r = is_ending(conn) ? 0 : answer_rest(conn);
     /* Without anything unsent there is no reason to linger. */
-    if (r < 0 || unsent_bytes(conn) == 0)
+    if (r < 0 || conn_unsent_bytes(conn) == 0)
         conn_close(conn);
     else
         conn_end(conn);
+}
+
+static void hear_end(struct conn *conn)
+{
+    conn->at_end = true;
+    if (!conn->session.suspended) {
+        finish_end(conn);
+        return;
+    }
+    /* What was asked for before is answered, but no port is waited for. */
+    stop_reading(conn);
+    if (conn->session.wants == SESSION_WANTS_PORT)
+        conns_make_runnable(conn->conns, conn);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
@@ -397,23 +432,37 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         hear_end(conn);
     else if (size < 0)
         conn_close(conn);
-    else if (size > 0 && !is_ending(conn))
+    else if (size > 0 && conn->session.suspended) {
+        if (hoard(conn, buf->base, (size_t)size) < 0)
+            conn_close(conn);
+    } else if (size > 0 && !is_ending(conn))
         run(conn, buf->base, (size_t)size);
 }
 
 void conn_start(struct conn *conn)
 {
-    if (uv_read_start(stream_of(conn), on_alloc, on_read) < 0)
+    if (read_on(conn) < 0)
         conn_close(conn);
+}
+
+int conn_descriptor(const struct conn *conn)
+{
+    uv_os_fd_t fd;
+    return uv_fileno(&conn->io.handle, &fd) == 0 ? fd : -1;
 }
 
 /* ------------------------------------------------------------ accepting -- */
 
-static int identify(struct conn *conn)
+/* Where the client is. Who it is can be asked for later. */
+static int locate(struct conn *conn)
 {
     struct sockaddr_storage remote, here;
     int size = sizeof remote;
-    int r = uv_tcp_getpeername(&conn->tcp, (struct sockaddr *)&remote, &size);
+    if (conn->io.handle.type == UV_NAMED_PIPE) {
+        peer_identify_unix(&conn->peer);
+        return 0;
+    }
+    int r = uv_tcp_getpeername(&conn->io.tcp, (struct sockaddr *)&remote, &size);
     if (r < 0)
         return r;
     if (!peer_identify(&conn->peer, &remote, NULL))
@@ -421,7 +470,7 @@ static int identify(struct conn *conn)
     if (conn->peer.local)
         return 0;
     size = sizeof here;
-    r = uv_tcp_getsockname(&conn->tcp, (struct sockaddr *)&here, &size);
+    r = uv_tcp_getsockname(&conn->io.tcp, (struct sockaddr *)&here, &size);
     if (r < 0)
         return r;
     return peer_identify(&conn->peer, &remote, &here) ? 0 : UV_EAFNOSUPPORT;
@@ -434,16 +483,20 @@ int conn_accept(struct conn **conn, struct conns *conns, uv_stream_t *listener)
     if (!made)
         return UV_ENOMEM;
     made->conns = conns;
-    uv_tcp_init(conns->loop, &made->tcp);
-    made->tcp.data = made;
+    if (listener->type == UV_NAMED_PIPE)
+        uv_pipe_init(conns->loop, &made->io.pipe, 0);
+    else
+        uv_tcp_init(conns->loop, &made->io.tcp);
+    made->io.handle.data = made;
     conns->alive_count += 1;
     conns->open_count += 1;
     stand_last(made, &conns->quiet);
     int r = uv_accept(listener, stream_of(made));
     if (r == 0)
-        r = identify(made);
+        r = locate(made);
     session_init(&made->session, &conns->world, made->peer.host, made->peer.local,
                  conns->config.line_max_bytes);
+    made->session.unix_domain = listener->type == UV_NAMED_PIPE;
     if (r < 0) {
         conn_close(made); /* the client has gone already */
         return r;

@@ -16,10 +16,13 @@
 #include "conns.h"
 
 #include "conn.h"
+#include "hold.h"
 
 #include <assert.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     TRIM_AFTER = 256, /* closed connections, about 256 KiB */
@@ -37,6 +40,7 @@ uint64_t conns_now_ms(const struct conns *conns)
 static void on_run(uv_idle_t *runner)
 {
     struct conns *conns = runner->data;
+    conns_serve_line(conns);
     for (size_t turns = conns->runnable_count; turns > 0; --turns) {
         struct conn *conn = TAILQ_FIRST(&conns->runnable);
         if (!conn)
@@ -44,8 +48,15 @@ static void on_run(uv_idle_t *runner)
         conns_make_idle(conns, conn);
         conn_turn(conn);
     }
-    if (conns->runnable_count == 0)
+    if (conns->runnable_count == 0 && !conns->waiters.next && !conns->waiters.due)
         uv_idle_stop(runner);
+}
+
+void conns_serve_line(struct conns *conns)
+{
+    conns->world.now_ms = conns_now_ms(conns);
+    if (waiters_serve(&conns->waiters))
+        uv_idle_start(&conns->runner, on_run);
 }
 
 void conns_make_runnable(struct conns *conns, struct conn *conn)
@@ -125,11 +136,48 @@ static void evict_one(struct conns *conns)
 static void turn_away(struct conns *conns, struct conn *conn)
 {
     struct pa_buf *reply = &conns->reply;
-    journal_turned_away(&conns->journal, conns_now_ms(conns), conn->peer.host);
+    journal_turned_away(&conns->journal, conns_now_ms(conns), conn->peer.host,
+                        "there are too many, and all hold ports");
     reply->size = 0;
     if (conns->open_count > conns->config.connections_max + CONNS_TURNED_AWAY_MAX ||
         pa_wire_append_fail(reply, pa_error_text(PA_E_TOO_MANY_CONNECTIONS)) < 0 ||
         conn_send(conn, reply, NULL) < 0)
+        conn_close(conn);
+    else
+        conn_end(conn);
+}
+
+void conns_discharge(struct conns *conns, struct conn *conn)
+{
+    if (conn->charged)
+        quota_discharge(&conns->quota, conn->uid, QUOTA_CONNECTIONS, 1);
+    conn->charged = false;
+}
+
+/* Whether the newcomer's user may have one more connection. One whose user is not known may:
+ * the limit on all of them holds for it, too. */
+static bool charge(struct conns *conns, struct conn *conn)
+{
+    if (quota_limit(&conns->quota, QUOTA_CONNECTIONS) == 0 || !conn->peer.local ||
+        !identify_uid(conn, &conn->uid))
+        return true;
+    conn->charged = quota_charge(&conns->quota, conn->uid, QUOTA_CONNECTIONS, 1) == 0;
+    return conn->charged;
+}
+
+/* The newcomer's user has as many connections as a user may have. */
+static void refuse(struct conns *conns, struct conn *conn)
+{
+    struct pa_buf *reply = &conns->reply;
+    struct pa_failure failure;
+    char number[32];
+    snprintf(number, sizeof number, "uid:%lu", (unsigned long)conn->uid);
+    const char *name = names_find(&conns->names, conn->uid, conns_now_ms(conns));
+    pa_failure_set(&failure, PA_E_QUOTA, name ? name : number,
+                   quota_charged(&conns->quota, conn->uid, QUOTA_CONNECTIONS), "connections");
+    journal_turned_away(&conns->journal, conns_now_ms(conns), conn->peer.host, failure.text);
+    reply->size = 0;
+    if (pa_wire_append_fail(reply, failure.text) < 0 || conn_send(conn, reply, NULL) < 0)
         conn_close(conn);
     else
         conn_end(conn);
@@ -144,6 +192,10 @@ int conns_accept(struct conns *conns, uv_stream_t *listener)
         return r;
     if (conns->open_count > conns->config.connections_max) {
         turn_away(conns, conn);
+        return 0;
+    }
+    if (!charge(conns, conn)) {
+        refuse(conns, conn);
         return 0;
     }
     journal_accepted(&conns->journal, conn->peer.host);
@@ -161,6 +213,57 @@ static int probe(void *context, uint16_t port)
     return state;
 }
 
+static int hold(void *context, uint16_t port)
+{
+    struct conns *conns = context;
+    int state = holds_take(&conns->holds, &conns->probe, port);
+    journal_probed(&conns->journal, conns_now_ms(conns), port, state);
+    return state;
+}
+
+static int confirm(void *context, uint16_t port)
+{
+    struct conns *conns = context;
+    return holds_confirm(&conns->diag, port);
+}
+
+static void drop(void *context, uint16_t port)
+{
+    struct conns *conns = context;
+    holds_drop(&conns->holds, port);
+}
+
+static int listen_beside(void *context, const char *address, uint16_t port, int backlog)
+{
+    (void)context;
+    return hold_listen(address, port, backlog);
+}
+
+static void close_descriptor(void *context, int fd)
+{
+    (void)context;
+    close(fd);
+}
+
+/* The connection whose session owns the entry. */
+static struct conn *conn_of(const struct table_entry *entry)
+{
+    return (struct conn *)((char *)entry->owner - offsetof(struct conn, session.owner));
+}
+
+static void on_released(void *context, const struct table_entry *entry)
+{
+    struct conns *conns = context;
+    struct conn *conn = conn_of(entry);
+    journal_released(&conns->journal, entry);
+    waiters_expect(&conns->waiters);
+    conns->config.changed(conns->config.context);
+    /* Its last port may be released by another connection: then it is quiet from now on. */
+    if (session_held(&conn->session) == 1 && conn->line == &conns->holding &&
+        !conn->session.suspended)
+        conn_quieten(conn);
+}
+
 static void init_handles(struct conns *conns)
 {
     uv_idle_init(conns->loop, &conns->runner);
@@ -171,7 +274,7 @@ static void init_handles(struct conns *conns)
     conns->trim_timer.data = conns;
 }
 
-void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config)
+int conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config)
 {
     memset(conns, 0, sizeof *conns);
     conns->config = *config;
@@ -179,7 +282,25 @@ void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config 
     conns->world = (struct session_world){
         .table = config->table,
         .prober = {.probe = probe, .context = conns},
+        .holder = {.probe = config->holds_max > 0 ? hold : NULL,
+                   .drop = drop,
+                   .confirm = confirm,
+                   .context = conns},
+        .quota = &conns->quota,
+        .rules = config->rules,
+        .stats = {.started_ms = uv_now(loop), .pid = (long)getpid()},
+        .listen = listen_beside,
+        .close = close_descriptor,
+        .released = on_released,
+        .context = conns,
     };
+    conns->diag = (struct pa_sockdiag)PA_SOCKDIAG_NULL;
+    /* Whoever needs it first would wait for it; without it he tries again. */
+    (void)pa_sockdiag_open(&conns->diag);
+    names_init(&conns->names);
+    quota_init(&conns->quota, &config->quotas);
+    TAILQ_INIT(&conns->identifications);
+    waiters_init(&conns->waiters, conns, loop);
     conns->probe = (struct probe)PROBE_NULL;
     probe_prepare(&conns->probe);
     journal_init(&conns->journal, config->log);
@@ -188,6 +309,7 @@ void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config 
     TAILQ_INIT(&conns->ending);
     TAILQ_INIT(&conns->runnable);
     init_handles(conns);
+    return holds_init(&conns->holds, config->holds_max);
 }
 
 static void close_line(struct conn_line *line)
@@ -204,6 +326,7 @@ void conns_stop(struct conns *conns)
     close_line(&conns->holding);
     uv_close((uv_handle_t *)&conns->ending_timer, NULL);
     uv_close((uv_handle_t *)&conns->trim_timer, NULL);
+    waiters_stop(&conns->waiters);
 }
 
 void conns_close_runner(struct conns *conns)
@@ -215,5 +338,9 @@ void conns_deinit(struct conns *conns)
 {
     assert(conns->alive_count == 0);
     probe_deinit(&conns->probe);
+    holds_deinit(&conns->holds);
+    pa_sockdiag_close(&conns->diag);
+    names_deinit(&conns->names);
+    quota_deinit(&conns->quota);
     pa_buf_deinit(&conns->reply);
 }

@@ -5,9 +5,15 @@
  * All the clients' connections: the lines they stand in, and what they share.
  */
 
+#include "holds.h"
+#include "identify.h"
 #include "journal.h"
+#include "names.h"
+#include "pa_sockdiag.h"
 #include "probe.h"
+#include "quota.h"
 #include "session.h"
+#include "waiters.h"
 
 #include "pa_buf.h"
 
@@ -27,6 +33,9 @@ struct conns_config {
     size_t line_max_bytes;
     size_t unsent_max_bytes; /* of one connection; no further request is read beyond it */
     size_t connections_max;
+    size_t holds_max; /* ports held in the kernel at a time; 0: none */
+    struct session_rules rules;
+    struct quota_limits quotas;
     struct table *table;
     struct log *log;
     void (*changed)(void *context); /* told after every allocation and release */
@@ -39,6 +48,12 @@ struct conns {
     uv_loop_t *loop;
     struct session_world world;
     struct probe probe;
+    struct holds holds;
+    struct pa_sockdiag diag;
+    struct names names;
+    struct quota quota;
+    struct identifications identifications;
+    struct waiters waiters;
     struct journal journal;
     struct conn_line quiet;    /* no port held; the one quiet longest in front */
     struct conn_line holding;  /* at least one port held */
@@ -54,8 +69,9 @@ struct conns {
     struct pa_buf reply; /* of the request at hand */
 };
 
-/* An empty set on `loop`. Cannot fail: libuv's handles for idle and timer cannot. */
-void conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config);
+/* An empty set on `loop`. 0 or -ENOMEM, after which it is empty and to be stopped all the
+ * same. */
+int conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config);
 
 /*
  * Takes the connection that waits at the listener; when there are too many,
@@ -81,6 +97,12 @@ void conns_make_runnable(struct conns *conns, struct conn *conn);
 void conns_make_idle(struct conns *conns, struct conn *conn);
 void conns_expect_end(struct conns *conns, struct conn *conn);
 void conns_forget(struct conns *conns);
+
+/* The connection does not count for its user any more. */
+void conns_discharge(struct conns *conns, struct conn *conn);
+
+/* Serves those who wait for a port, if ports were released. */
+void conns_serve_line(struct conns *conns);
 
 /* The loop's time. */
 uint64_t conns_now_ms(const struct conns *conns);

@@ -36,6 +36,7 @@ static const struct {
     [FILES_PID] = {"/var/run/nscldaq", "daqportmgr.pid"},
     [FILES_USAGE] = {"/var/tmp/daqportmgr", "ports.txt"},
     [FILES_LOG] = {"/var/log/nscldaq", "portmanager.log"},
+    [FILES_SOCKET] = {"/run/daqportmgr", "socket"},
 };
 
 /* Returns -error. */
@@ -384,20 +385,17 @@ static int make_directory(const struct complaint *c, bool *made)
     return error != 0 ? fail(c, error) : 0;
 }
 
-/* Tries the system's place; a directory that was made in vain goes away again. */
-static int try_system(enum files_kind kind, const char *root, char path[PATH_MAX],
-                      const struct complaint *c)
+/* Tries a place below a directory; a directory that was made in vain goes away again. */
+static int try_made(enum files_kind kind, const char *directory, char path[PATH_MAX],
+                    const struct complaint *c)
 {
-    char directory[PATH_MAX];
     struct complaint d = {.path = directory, .text = c->text, .size = c->size};
-    int n = snprintf(directory, sizeof(directory), "%s%s", root, PLACES[kind].directory);
+    int n = snprintf(path, PATH_MAX, "%s/%s", directory, PLACES[kind].name);
     bool made = false;
     int r = 0;
 
-    if (n < 0 || (size_t)n + 1 + strlen(PLACES[kind].name) >= PATH_MAX)
+    if (n < 0 || n >= PATH_MAX)
         return fail(&d, ENAMETOOLONG);
-    memcpy(path, directory, (size_t)n);
-    snprintf(path + n, PATH_MAX - (size_t)n, "/%s", PLACES[kind].name);
     if (access(directory, F_OK) != 0)
         r = make_directory(&d, &made);
     if (r == 0)
@@ -405,6 +403,30 @@ static int try_system(enum files_kind kind, const char *root, char path[PATH_MAX
     if (r != 0 && made)
         rmdir(directory);
     return r;
+}
+
+static int try_system(enum files_kind kind, const char *root, char path[PATH_MAX],
+                      const struct complaint *c)
+{
+    char directory[PATH_MAX];
+    struct complaint d = {.path = directory, .text = c->text, .size = c->size};
+    int n = snprintf(directory, sizeof(directory), "%s%s", root, PLACES[kind].directory);
+
+    return n < 0 || n >= PATH_MAX ? fail(&d, ENAMETOOLONG) : try_made(kind, directory, path, c);
+}
+
+/* The directory that the login of this user was given for sockets and the like. */
+static int try_runtime(enum files_kind kind, char path[PATH_MAX], const struct complaint *c)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    char directory[PATH_MAX];
+    struct complaint d = {.path = directory, .text = c->text, .size = c->size};
+    int n;
+
+    if (runtime == NULL || runtime[0] != '/')
+        return refuse(c, "there is no XDG_RUNTIME_DIR");
+    n = snprintf(directory, sizeof(directory), "%s/daqportmgr", runtime);
+    return n < 0 || n >= PATH_MAX ? fail(&d, ENAMETOOLONG) : try_made(kind, directory, path, c);
 }
 
 static const char *home_directory(void)
@@ -451,10 +473,38 @@ int files_default(enum files_kind kind, const char *root, char path[PATH_MAX], c
     } else {
         c.size = 0;
     }
-    if (try_home(kind, path, &c) == 0)
+    if ((kind == FILES_SOCKET ? try_runtime : try_home)(kind, path, &c) == 0)
         return FILES_E_HOME;
     if (c.size > 0)
         memcpy(why + length, "; ", 2);
     path[0] = '\0';
     return FILES_E_NOWHERE;
+}
+
+int files_open_parent(const char *path, int *fd, const char **name, char *error,
+                      size_t error_size)
+{
+    struct complaint c = {.path = path, .text = error, .size = error_size};
+
+    return open_parent(&c, fd, name);
+}
+
+int files_make_parent(const char *path, char *error, size_t error_size)
+{
+    char directory[PATH_MAX];
+    struct complaint c = {.path = path, .text = error, .size = error_size};
+    const char *name;
+    bool made;
+    int r = split(path, directory, &name);
+
+    if (r != 0)
+        return fail(&c, r);
+    c.path = directory;
+    return access(directory, F_OK) == 0 ? 0 : make_directory(&c, &made);
+}
+
+size_t files_port_text(char text[FILES_PORT_BYTES], int port, const char *socket)
+{
+    return (size_t)snprintf(text, FILES_PORT_BYTES, "%d\n%s%s", port, socket,
+                            *socket != '\0' ? "\n" : "");
 }

@@ -74,4 +74,13 @@ uint64_t hold_inode(const struct hold *hold);
  */
 int hold_serve(const struct hold *hold, uint16_t port);
 
+/*
+ * A TCP socket on a softly held port that listens, with SO_REUSEADDR: on one
+ * address (IPv4 or IPv6 text), or on all of both families when that is NULL.
+ * Close-on-exec and non-blocking. Returns the descriptor, which is the caller's;
+ * -EINVAL for a text that is no address, -EADDRNOTAVAIL for an address that this
+ * host does not have, -EADDRINUSE or another negative errno.
+ */
+int hold_listen(const char *address, uint16_t port, int backlog);
+
 #endif

@@ -44,26 +44,47 @@ static const char *or_nothing(const char *name)
 static void refused(struct journal *journal, uint64_t now_ms, const char *host,
                     const struct session_step *step)
 {
-    struct pa_failure reason;
-    if (step->error == PA_E_NOT_LOCAL)
-        pa_failure_set(&reason, step->error, host, host);
-    else
-        pa_failure_set(&reason, step->error);
-    if (step->request.verb == PA_VERB_LIST)
-        log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
-                    "Unable to list the ports for %s because: %s", host, reason.text);
-    else
+    const struct pa_request *request = &step->request;
+    const char *claim = request->user ? request->user : request->keys.user;
+    const char *user = step->user ? step->user : claim;
+    switch (request->verb) {
+    case PA_VERB_GIMME:
+    case PA_VERB_ALLOCATE:
+    case PA_VERB_LISTEN:
         log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
                     "Unable to allocate a port for %s run by %s because: %s",
-                    or_nothing(step->request.name), or_nothing(step->request.user),
-                    reason.text);
+                    request->name ? request->name : "a client", user ? user : host,
+                    step->failure.text);
+        break;
+    case PA_VERB_LIST:
+        log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
+                    "Unable to list the ports for %s because: %s", host, step->failure.text);
+        break;
+    default:
+        log_limited(journal->log, &journal->refused, now_ms, LOG_LEVEL_WARNING, NULL,
+                    "%s of %s was refused: %s", pa_verb_word(request->verb), host,
+                    step->failure.text);
+        break;
+    }
+}
+
+static void allocated(struct journal *journal, uint64_t now_ms, const struct session_step *step)
+{
+    const struct table_entry *entry = step->entry;
+    for (uint32_t i = 0; i < step->count; ++i, entry = entry->owner_previous)
+        tell_of_port(journal, entry, " was allocated to ");
+    if (step->claimed)
+        log_limited(journal->log, &journal->claims, now_ms, LOG_LEVEL_WARNING, NULL,
+                    "Port %u is recorded for %s, who asked as %s", (unsigned)step->entry->port,
+                    step->entry->user, step->claimed);
 }
 
 static void illegal(struct journal *journal, uint64_t now_ms, const char *host,
                     const struct session_step *step)
 {
-    const char *text = step->error == PA_E_LINE_TOO_LONG ? "the line is too long"
-                                                         : or_nothing(step->request.text);
+    const char *text = step->failure.error == PA_E_LINE_TOO_LONG
+                           ? "the line is too long"
+                           : or_nothing(step->request.text);
     log_limited(journal->log, &journal->illegal, now_ms, LOG_LEVEL_WARNING, NULL,
                 "%s issued an illegal request: %s", host, text);
 }
@@ -72,10 +93,11 @@ void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
                   const struct session_step *step)
 {
     switch (step->event) {
-    case SESSION_LISTED:
+    case SESSION_TOLD:
+    case SESSION_RELEASED: /* told by journal_released() */
         break;
     case SESSION_ALLOCATED:
-        tell_of_port(journal, step->entry, " was allocated to ");
+        allocated(journal, now_ms, step);
         break;
     case SESSION_REFUSED:
         refused(journal, now_ms, host, step);
@@ -115,10 +137,11 @@ void journal_evicted(struct journal *journal, uint64_t now_ms, const char *host)
                 host);
 }
 
-void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host)
+void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host,
+                         const char *why)
 {
     log_limited(journal->log, &journal->crowded, now_ms, LOG_LEVEL_WARNING, NULL,
-                "Connection from %s refused: there are too many, and all hold ports", host);
+                "Connection from %s refused: %s", host, why);
 }
 
 void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
@@ -142,13 +165,13 @@ bool journal_has_open_window(const struct journal *journal)
 {
     return journal->refused.count > 0 || journal->illegal.count > 0 ||
            journal->crowded.count > 0 || journal->unread.count > 0 ||
-           journal->trouble.count > 0;
+           journal->trouble.count > 0 || journal->claims.count > 0;
 }
 
 void journal_close_windows(struct journal *journal, uint64_t now_ms)
 {
     struct log_limit *limits[] = {&journal->refused, &journal->illegal, &journal->crowded,
-                                  &journal->unread, &journal->trouble};
+                                  &journal->unread,  &journal->trouble, &journal->claims};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; ++i)
         log_limit_flush(journal->log, limits[i], now_ms);
 }

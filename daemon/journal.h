@@ -23,6 +23,7 @@ struct journal {
     struct log_limit crowded;                   /* evicted or turned away */
     struct log_limit unread;                    /* a client that does not read */
     struct log_limit trouble;                   /* the kernel did not do what was asked of it */
+    struct log_limit claims;                    /* a client said it is another user */
     uint8_t ports_in_use[(UINT16_MAX + 1) / 8]; /* those whose strangers were told of */
 };
 
@@ -40,7 +41,8 @@ void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
 void journal_probed(struct journal *journal, uint64_t now_ms, uint16_t port, int state);
 
 void journal_evicted(struct journal *journal, uint64_t now_ms, const char *host);
-void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host);
+void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *host,
+                         const char *why);
 void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
                     size_t unsent_bytes);
 

@@ -9,6 +9,7 @@
 #include "server.h"
 #include "siphash.h"
 #include "table.h"
+#include "unix_listener.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,7 +29,7 @@ enum {
 /* One of the manager's files: where it is, and what was written to it. */
 struct state_file {
     char path[PATH_MAX]; /* "": not kept */
-    char text[32];
+    char text[FILES_PORT_BYTES];
     size_t size;
 };
 
@@ -38,12 +39,15 @@ struct program {
     struct server server;
     struct state_file port_file;
     struct state_file pid_file;
+    struct unix_listener socket;
+    char socket_path[PATH_MAX]; /* "": none */
     char usage_path[PATH_MAX];
     char log_path[PATH_MAX];
     int ready_fd; /* tells the waiting parent that all is well; -1 in the foreground */
 };
 
-static struct program program = {.options = OPTIONS_NULL, .ready_fd = -1};
+static struct program program = {
+    .options = OPTIONS_NULL, .socket = UNIX_LISTENER_NULL, .ready_fd = -1};
 static struct log program_log = LOG_NULL;
 
 /* Says on standard error and in the log why the manager does not start. */
@@ -72,9 +76,9 @@ static int take_path(const char *given, char path[PATH_MAX])
 static int choose_path(const char *given, enum files_kind kind, char path[PATH_MAX],
                        char why[WHY_BYTES])
 {
-    *why = '\0';
+    *why = *path = '\0';
     if (given)
-        return take_path(given, path);
+        return *given ? take_path(given, path) : 0;
     files_default(kind, "", path, why, WHY_BYTES);
     return 0;
 }
@@ -105,12 +109,13 @@ static int open_log(void)
     return 0;
 }
 
-static int write_state(struct state_file *file, int number)
+/* The number on the first line, the socket's path, if it is not "", on the second. */
+static int write_state(struct state_file *file, int number, const char *socket)
 {
     char error[WHY_BYTES];
     if (!*file->path)
         return 0;
-    file->size = (size_t)snprintf(file->text, sizeof file->text, "%d\n", number);
+    file->size = files_port_text(file->text, number, socket);
     if (files_replace(file->path, file->text, file->size, STATE_FILE_MODE, error,
                       sizeof error) == 0)
         return 0;
@@ -135,6 +140,7 @@ static int choose_files(void)
         {options->port_path, FILES_PORT, program.port_file.path},
         {options->pid_path, FILES_PID, program.pid_file.path},
         {options->usage_path, FILES_USAGE, program.usage_path},
+        {options->socket_path, FILES_SOCKET, program.socket_path},
     };
     char why[WHY_BYTES];
     for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
@@ -174,10 +180,36 @@ static int make_table(void)
     return r == 0 ? 0 : fail("cannot make the table of ports", strerror(-r));
 }
 
+/*
+ * The socket in the file system. At the place that was asked for it has to be;
+ * at the default one another manager may have it.
+ */
+static int open_socket(void)
+{
+    char error[WHY_BYTES];
+    if (!*program.socket_path)
+        return 0;
+    int r = unix_listener_open(&program.socket, program.socket_path, error, sizeof error);
+    if (r == 0)
+        return 0;
+    if (program.options.socket_path)
+        return fail("cannot make the socket", error);
+    log_write(&program_log, LOG_LEVEL_WARNING, NULL, "%s; this manager has no socket", error);
+    *program.socket_path = '\0';
+    return 0;
+}
+
+/* -1 when there is no socket. */
+static int socket_for_server(void)
+{
+    return program.socket.fd < 0 ? -1 : unix_listener_dup(&program.socket);
+}
+
 static int start_server(void)
 {
     const struct options *options = &program.options;
-    size_t connections_max = server_connections_max(options->connections_max);
+    size_t holds_max = options->hold == OPTIONS_HOLD_NONE ? 0 : table_capacity(program.table);
+    size_t connections_max = server_connections_max(options->connections_max, &holds_max);
     struct server_config config = {
         .address = options->address,
         .port = options->listen_port,
@@ -185,6 +217,15 @@ static int start_server(void)
         .line_max_bytes = options->line_max_bytes,
         .unsent_max_bytes = options->unsent_max_bytes,
         .connections_max = connections_max,
+        .holds_max = holds_max,
+        .socket_fd = socket_for_server(),
+        .rules = {.trusts = options->owner == OPTIONS_OWNER_TRUST,
+                  .verifies = options->owner == OPTIONS_OWNER_VERIFY,
+                  .holds_all = options->hold == OPTIONS_HOLD_ALL,
+                  .holds_none = options->hold == OPTIONS_HOLD_NONE},
+        .quotas = {{[QUOTA_PORTS] = options->user_ports,
+                    [QUOTA_CONNECTIONS] = options->user_connections,
+                    [QUOTA_WAITING] = options->user_waiting}},
         .usage_path = *program.usage_path ? program.usage_path : NULL,
         .table = program.table,
         .log = &program_log,
@@ -211,8 +252,9 @@ static int announce(void)
               program.server.listener.port, count);
     log_flush(&program_log);
     if (try_usage_file() < 0 ||
-        write_state(&program.port_file, program.server.listener.port) < 0 ||
-        write_state(&program.pid_file, (int)getpid()) < 0)
+        write_state(&program.port_file, program.server.listener.port, program.socket_path) <
+            0 ||
+        write_state(&program.pid_file, (int)getpid(), "") < 0)
         return -1;
     if (!options->daemonize)
         fprintf(stderr, "DaqPortManager: port %d, %zu ports from %u, log %s\n",
@@ -240,6 +282,8 @@ static int serve(void)
         return -1;
     int r = choose_files();
     if (r == 0)
+        r = open_socket();
+    if (r == 0)
         r = start_server();
     if (r == 0) {
         r = announce();
@@ -250,6 +294,7 @@ static int serve(void)
         remove_state(&program.port_file);
         log_write(&program_log, LOG_LEVEL_INFO, NULL, "Stopped");
     }
+    unix_listener_close(&program.socket);
     program.table = table_free(program.table);
     return r;
 }

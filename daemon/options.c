@@ -1,6 +1,8 @@
 /* options.c - one table of switches, from which both the parser and -help work. */
 #include "options.h"
 
+#include "argument.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -10,11 +12,11 @@
 #include <string.h>
 
 enum {
-    PORT_MAX = 65535,
     QUARANTINE_MAX_S = 86400,
     LINE_MIN_BYTES = 64,
     LINE_MAX_BYTES = 1024 * 1024,
     CONNECTIONS_MAX = 1000000,
+    WAITING_MAX = 1000000,
     UNSENT_MIN_BYTES = 4096,
     UNSENT_MAX_BYTES = 1024 * 1024 * 1024,
     KEEPALIVE_MAX_S = 32767, /* tcp(7): MAX_TCP_KEEPIDLE */
@@ -62,31 +64,13 @@ __attribute__((format(printf, 2, 3))) static int fail(struct parser *p, const ch
     return OPTIONS_E_USAGE;
 }
 
-/* A decimal number at *text, which then stands behind it; false: none, or above max. */
-static bool take_number(const char **text, uint64_t max, uint64_t *number)
-{
-    const char *at = *text;
-    uint64_t n = 0;
-
-    for (; *at >= '0' && *at <= '9'; at++) {
-        n = n * 10 + (uint64_t)(*at - '0');
-        if (n > max)
-            return false;
-    }
-    if (at == *text)
-        return false;
-    *text = at;
-    *number = n;
-    return true;
-}
-
 static int number(struct parser *p, const char *value, unsigned min, unsigned max,
                   const char *what, unsigned *result)
 {
     const char *at = value;
     uint64_t n;
 
-    if (!take_number(&at, max, &n) || *at != '\0' || n < min)
+    if (!argument_take_number(&at, max, &n) || *at != '\0' || n < min)
         return fail(p, "\"%.100s\" is not %s (%u to %u)", value, what, min, max);
     *result = (unsigned)n;
     return 0;
@@ -94,18 +78,9 @@ static int number(struct parser *p, const char *value, unsigned min, unsigned ma
 
 static int size(struct parser *p, const char *value, unsigned min, unsigned max, size_t *result)
 {
-    const char *at = value;
     uint64_t n;
-    bool good = take_number(&at, max, &n);
 
-    if (good && (*at == 'K' || *at == 'k')) {
-        n *= 1024;
-        at++;
-    } else if (good && (*at == 'M' || *at == 'm')) {
-        n *= UINT64_C(1024) * 1024;
-        at++;
-    }
-    if (!good || *at != '\0' || n < min || n > max) {
+    if (!argument_size(value, min, max, &n)) {
         return fail(p, "\"%.100s\" is not a size in bytes (%u to %u; K or M may follow)", value,
                     min, max);
     }
@@ -113,26 +88,17 @@ static int size(struct parser *p, const char *value, unsigned min, unsigned max,
     return 0;
 }
 
-/* Seconds with decimals; what is finer than a millisecond is rounded up, so only 0 is 0. */
-static bool milliseconds(const char *at, uint64_t *result_ms)
+/* One of a few words, NULL behind the last; the result is its place. */
+static int word(struct parser *p, const char *value, const char *const *words,
+                const char *expected, unsigned *result)
 {
-    uint64_t ms;
-    unsigned unit_ms = 100;
-    bool more = false;
-
-    if (!take_number(&at, QUARANTINE_MAX_S, &ms))
-        return false;
-    ms *= 1000;
-    if (*at == '.') {
-        if (*++at == '\0')
-            return false;
-        for (; *at >= '0' && *at <= '9'; at++, unit_ms /= 10) {
-            ms += (uint64_t)(*at - '0') * unit_ms;
-            more = more || (unit_ms == 0 && *at != '0');
+    for (unsigned i = 0; words[i] != NULL; i++) {
+        if (strcmp(value, words[i]) == 0) {
+            *result = i;
+            return 0;
         }
     }
-    *result_ms = ms + more;
-    return *at == '\0' && *result_ms <= QUARANTINE_MAX_S * 1000ull;
+    return fail(p, "\"%.100s\" is not %s", value, expected);
 }
 
 static int ranges_reserve(struct options *o)
@@ -182,33 +148,6 @@ static int ranges_add(struct options *o, uint16_t low, uint16_t high)
     return 0;
 }
 
-static const char *skip_blanks(const char *at)
-{
-    return at + strspn(at, " \t");
-}
-
-/* One of LOW-HIGH or PORT at *text, blanks around each number allowed. */
-static bool take_range(const char **text, uint16_t *low, uint16_t *high)
-{
-    const char *at = skip_blanks(*text);
-    uint64_t first, last;
-
-    if (!take_number(&at, PORT_MAX, &first))
-        return false;
-    last = first;
-    at = skip_blanks(at);
-    if (*at == '-') {
-        at = skip_blanks(at + 1);
-        if (!take_number(&at, PORT_MAX, &last))
-            return false;
-        at = skip_blanks(at);
-    }
-    *low = (uint16_t)(first < last ? first : last);
-    *high = (uint16_t)(first < last ? last : first);
-    *text = at;
-    return *low != 0 && (*at == ',' || *at == '\0');
-}
-
 static int parse_ports(struct parser *p, const char *value)
 {
     const char *at = value;
@@ -218,7 +157,7 @@ static int parse_ports(struct parser *p, const char *value)
         const char *item = at;
         int length = (int)strcspn(item, ",");
 
-        if (!take_range(&at, &low, &high)) {
+        if (!argument_take_range(&at, &low, &high)) {
             return fail(p, "\"%.*s\" is not a port range (LOW-HIGH, 1 to 65535)",
                         length < SHOWN_MAX ? length : SHOWN_MAX, item);
         }
@@ -232,7 +171,7 @@ static int parse_ports(struct parser *p, const char *value)
 static int parse_listen(struct parser *p, const char *value)
 {
     unsigned port = 0;
-    int r = number(p, value, 0, PORT_MAX, "a port number", &port);
+    int r = number(p, value, 0, ARGUMENT_PORT_MAX, "a port number", &port);
 
     if (r == 0)
         p->options->listen_port = (int)port;
@@ -242,13 +181,13 @@ static int parse_listen(struct parser *p, const char *value)
 static int parse_base(struct parser *p, const char *value)
 {
     p->base_given = true;
-    return number(p, value, 1, PORT_MAX, "a port number", &p->base);
+    return number(p, value, 1, ARGUMENT_PORT_MAX, "a port number", &p->base);
 }
 
 static int parse_count(struct parser *p, const char *value)
 {
     p->count_given = true;
-    return number(p, value, 1, PORT_MAX, "a number of ports", &p->count);
+    return number(p, value, 1, ARGUMENT_PORT_MAX, "a number of ports", &p->count);
 }
 
 static int parse_address(struct parser *p, const char *value)
@@ -285,11 +224,17 @@ static int parse_pid_file(struct parser *p, const char *value)
     return 0;
 }
 
+static int parse_socket(struct parser *p, const char *value)
+{
+    p->options->socket_path = value;
+    return 0;
+}
+
 static int parse_quarantine(struct parser *p, const char *value)
 {
     uint64_t ms;
 
-    if (!milliseconds(value, &ms)) {
+    if (!argument_milliseconds(value, QUARANTINE_MAX_S, &ms)) {
         return fail(p, "\"%.100s\" is not a time in seconds (0 to %d, decimals allowed)", value,
                     QUARANTINE_MAX_S);
     }
@@ -317,6 +262,50 @@ static int parse_keepalive(struct parser *p, const char *value)
 {
     return number(p, value, 1, KEEPALIVE_MAX_S, "a time in whole seconds",
                   &p->options->keepalive_s);
+}
+
+static int parse_owner(struct parser *p, const char *value)
+{
+    static const char *const words[] = {[OPTIONS_OWNER_CORRECT] = "correct",
+                                        [OPTIONS_OWNER_VERIFY] = "verify",
+                                        [OPTIONS_OWNER_TRUST] = "trust",
+                                        NULL};
+    unsigned owner = OPTIONS_OWNER_CORRECT;
+    int r = word(p, value, words, "correct, verify or trust", &owner);
+
+    if (r == 0)
+        p->options->owner = (enum options_owner)owner;
+    return r;
+}
+
+static int parse_hold(struct parser *p, const char *value)
+{
+    static const char *const words[] = {[OPTIONS_HOLD_ASKED] = "asked",
+                                        [OPTIONS_HOLD_ALL] = "all",
+                                        [OPTIONS_HOLD_NONE] = "none",
+                                        NULL};
+    unsigned hold = OPTIONS_HOLD_ASKED;
+    int r = word(p, value, words, "asked, all or none", &hold);
+
+    if (r == 0)
+        p->options->hold = (enum options_hold)hold;
+    return r;
+}
+
+static int parse_user_ports(struct parser *p, const char *value)
+{
+    return number(p, value, 0, ARGUMENT_PORT_MAX, "a number of ports", &p->options->user_ports);
+}
+
+static int parse_user_connections(struct parser *p, const char *value)
+{
+    return number(p, value, 0, CONNECTIONS_MAX, "a number of connections",
+                  &p->options->user_connections);
+}
+
+static int parse_user_waiting(struct parser *p, const char *value)
+{
+    return number(p, value, 0, WAITING_MAX, "a number of requests", &p->options->user_waiting);
 }
 
 static int parse_daemon(struct parser *p, const char *value)
@@ -365,6 +354,22 @@ static const struct row ROWS[] = {
     {{"pidfile"}, "FILE", parse_pid_file,
      "File that tells the process id. By default\n"
      "/var/run/nscldaq/daqportmgr.pid, else ~/daqportmgr.pid."},
+    {{"socket"}, "PATH", parse_socket,
+     "Socket in the file system for clients of this host, \"\" for none. By\n"
+     "default /run/daqportmgr/socket, else $XDG_RUNTIME_DIR/daqportmgr/socket."},
+    {{"owner"}, "MODE", parse_owner,
+     "Whose a port is: correct (default) records the user that the kernel\n"
+     "proves, verify refuses a false one, trust believes every client."},
+    {{"hold"}, "MODE", parse_hold,
+     "Ports held in the kernel for their services: asked (default), those\n"
+     "whose client asks for it; all; or none."},
+    {{"userports"}, "N", parse_user_ports,
+     "Most ports of a user, 0 by default: no limit."},
+    {{"userconnections"}, "N", parse_user_connections,
+     "Most connections of a user, 0 by default: no limit."},
+    {{"userwaiting"}, "N", parse_user_waiting,
+     "Most requests of a user that wait for a port, 1000 by default;\n"
+     "0: no limit."},
     {{"quarantine"}, "SECONDS", parse_quarantine,
      "How long a freed port rests, 5 by default; decimals allowed."},
     {{"maxline"}, "BYTES", parse_line_max,
@@ -433,7 +438,9 @@ static int take_value(struct parser *p, const struct row *row, int argc, char **
     } else {
         *value = argv[++*at];
     }
-    return (*value)[0] != '\0' ? 0 : fail(p, "\"\" is not %s: it is empty", row->argument);
+    if ((*value)[0] != '\0' || row->parse == parse_socket) /* no path: no socket */
+        return 0;
+    return fail(p, "\"\" is not %s: it is empty", row->argument);
 }
 
 static void set_name(struct parser *p, const char *word, size_t length)
@@ -476,7 +483,7 @@ static int finish_base(struct parser *p)
     set_name(p, name, strlen(name));
     if (p->options->ranges_count != 0)
         return fail(p, "cannot be combined with -ports");
-    if (p->base + p->count - 1 > PORT_MAX)
+    if (p->base + p->count - 1 > ARGUMENT_PORT_MAX)
         return fail(p, "%u ports from %u on would go beyond 65535", p->count, p->base);
     return ranges_add(p->options, (uint16_t)p->base, (uint16_t)(p->base + p->count - 1));
 }

@@ -20,7 +20,22 @@ enum {
 #define OPTIONS_LINE_MAX_BYTES   4096  /* longest request */
 #define OPTIONS_CONNECTIONS_MAX  10000 /* clients at a time */
 #define OPTIONS_UNSENT_MAX_BYTES ((size_t)1024 * 1024) /* waiting for a slow reader */
-#define OPTIONS_KEEPALIVE_S      60 /* the kernel's own 7200 s hold dead peers */
+#define OPTIONS_KEEPALIVE_S      60   /* the kernel's own 7200 s hold dead peers */
+#define OPTIONS_USER_WAITING     1000 /* requests in line */
+
+/* What counts when a client claims to be a user: -owner. */
+enum options_owner {
+    OPTIONS_OWNER_CORRECT, /* the user that the kernel proves is recorded */
+    OPTIONS_OWNER_VERIFY,  /* a claim that is not proved is refused */
+    OPTIONS_OWNER_TRUST,   /* the claim */
+};
+
+/* Which ports the manager holds in the kernel: -hold. */
+enum options_hold {
+    OPTIONS_HOLD_ASKED, /* those whose client asks for it */
+    OPTIONS_HOLD_ALL,
+    OPTIONS_HOLD_NONE,
+};
 
 /* Both ends belong to the range; low <= high. */
 struct options_range {
@@ -39,11 +54,17 @@ struct options {
     const char *usage_path;
     const char *port_path;
     const char *pid_path;
+    const char *socket_path; /* NULL: the default place; "": none */
     uint32_t quarantine_ms;
     size_t line_max_bytes;
     unsigned connections_max;
     size_t unsent_max_bytes;
     unsigned keepalive_s; /* idle time before probes, and TCP_USER_TIMEOUT */
+    enum options_owner owner;
+    enum options_hold hold;
+    unsigned user_ports; /* the most a user may have; 0: no limit; so in the next two */
+    unsigned user_connections;
+    unsigned user_waiting;
     bool daemonize;
     bool help;
     bool version;
@@ -54,6 +75,7 @@ struct options {
         .listen_port = OPTIONS_LISTEN_PORT, .quarantine_ms = OPTIONS_QUARANTINE_MS,            \
         .line_max_bytes = OPTIONS_LINE_MAX_BYTES, .connections_max = OPTIONS_CONNECTIONS_MAX,  \
         .unsent_max_bytes = OPTIONS_UNSENT_MAX_BYTES, .keepalive_s = OPTIONS_KEEPALIVE_S,      \
+        .user_waiting = OPTIONS_USER_WAITING,                                                  \
     }
 
 /*

@@ -2,7 +2,7 @@
 #define PEER_H
 
 /*
- * Who is at the other end of a TCP connection, as far as addresses tell.
+ * Where a client is, as far as its address tells.
  */
 
 #include <netinet/in.h>
@@ -22,5 +22,8 @@ struct peer {
  */
 bool peer_identify(struct peer *peer, const struct sockaddr_storage *remote,
                    const struct sockaddr_storage *here);
+
+/* A peer over AF_UNIX: it is on this host, and has no address. */
+void peer_identify_unix(struct peer *peer);
 
 #endif

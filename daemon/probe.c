@@ -42,14 +42,19 @@ static int make_ready(struct probe *probe)
     return 0;
 }
 
+static int set_reuse(int fd)
+{
+    static const int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ? -errno : 0;
+}
+
 /* One attempt: 0, -EADDRINUSE or another negative errno. `shared`: with SO_REUSEADDR and
  * listen(). */
 static int attempt(struct probe *probe, uint16_t port, bool shared)
 {
-    static const int on = 1;
     int r = make_ready(probe);
-    if (r == 0 && shared && setsockopt(probe->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
-        r = -errno;
+    if (r == 0 && shared)
+        r = set_reuse(probe->fd);
     if (r == 0)
         r = hold_bind(probe->fd, probe->ipv6, port);
     if (r == 0 && shared && listen(probe->fd, 1) < 0)
@@ -83,15 +88,48 @@ void probe_deinit(struct probe *probe)
     probe->fd = -1;
 }
 
-int probe_port(struct probe *probe, uint16_t port)
+/* What an attempt without SO_REUSEADDR that failed means. */
+static int judge(struct probe *probe, uint16_t port, int r)
 {
-    int r = attempt(probe, port, false);
-    if (r == 0)
-        return TABLE_PORT_FREE;
     if (r == -EADDRINUSE)
         r = attempt(probe, port, true);
     if (r == 0)
         return is_held(port) ? TABLE_PORT_IN_USE : TABLE_PORT_LINGERING;
     /* EACCES: a privileged port is none that this manager can judge or its clients bind. */
     return r == -EADDRINUSE || r == -EACCES ? TABLE_PORT_IN_USE : r;
+}
+
+int probe_port(struct probe *probe, uint16_t port)
+{
+    int r = attempt(probe, port, false);
+    return r == 0 ? TABLE_PORT_FREE : judge(probe, port, r);
+}
+
+/* Connections in TIME_WAIT are passed by, so this may meet somebody who came meanwhile. */
+static int hold_lingering(uint16_t port, int *fd)
+{
+    struct hold hold = HOLD_NULL;
+    int r = hold_take(&hold, TRANSPORT_TCP, HOLD_SOFT, port);
+    if (r < 0)
+        return r == -EADDRINUSE ? TABLE_PORT_IN_USE : r;
+    *fd = hold.fd;
+    return TABLE_PORT_LINGERING;
+}
+
+int probe_hold(struct probe *probe, uint16_t port, int *fd)
+{
+    int r = make_ready(probe);
+    if (r == 0)
+        r = hold_bind(probe->fd, probe->ipv6, port);
+    /* The kernel looks at the option when others want the port, not when it was set. */
+    if (r == 0)
+        r = set_reuse(probe->fd);
+    if (r == 0) {
+        *fd = probe->fd;
+        probe->fd = -1;
+        return TABLE_PORT_FREE;
+    }
+    probe_deinit(probe);
+    int state = judge(probe, port, r);
+    return state == TABLE_PORT_LINGERING ? hold_lingering(port, fd) : state;
 }

@@ -30,6 +30,13 @@ struct probe {
 int probe_port(struct probe *probe, uint16_t port);
 
 /*
+ * The same, and unless the port is in use the socket stays: bound, with
+ * SO_REUSEADDR, not listening. That is a soft hold (hold.h), and *fd, which is
+ * the caller's. There is no moment between look and hold.
+ */
+int probe_hold(struct probe *probe, uint16_t port, int *fd);
+
+/*
  * Makes the socket for the next probe_port() while nobody waits for it. When
  * that fails, probe_port() tries again and tells.
  */

@@ -87,7 +87,7 @@ int roster_compare_ports(uint16_t a, uint16_t b)
     return (a > b) - (a < b); /* 9 and 90: the shorter string is first */
 }
 
-static int compare_items(const struct roster_item *a, const struct roster_item *b)
+int roster_compare(const struct roster_item *a, const struct roster_item *b)
 {
     /* Lines of one application and user share their key. */
     int order = a->key == b->key ? 0 : strcmp(a->key, b->key);
@@ -96,7 +96,7 @@ static int compare_items(const struct roster_item *a, const struct roster_item *
 
 static int compare_pointers(const void *a, const void *b)
 {
-    return compare_items(*(struct roster_item *const *)a, *(struct roster_item *const *)b);
+    return roster_compare(*(struct roster_item *const *)a, *(struct roster_item *const *)b);
 }
 
 static void place(struct roster_item **to, size_t position, struct roster_item *item)
@@ -113,9 +113,9 @@ static void merge(struct roster *roster, struct roster_item **to)
     while (n < roster->count) {
         while (s < roster->sorted_count && !roster->sorted[s])
             ++s;
-        bool from_added =
-            s == roster->sorted_count ||
-            (a < roster->added_count && compare_items(roster->added[a], roster->sorted[s]) < 0);
+        bool from_added = s == roster->sorted_count ||
+                          (a < roster->added_count &&
+                           roster_compare(roster->added[a], roster->sorted[s]) < 0);
         place(to, n++, from_added ? roster->added[a++] : roster->sorted[s++]);
     }
     assert(a == roster->added_count);
@@ -146,10 +146,8 @@ static struct snapshot *render(const struct roster *roster)
     struct pa_buf head = PA_BUF_NULL;
     if (pa_wire_append_ok(&head, roster->count) < 0)
         return NULL;
-    struct snapshot *snapshot = malloc(sizeof *snapshot + head.size + roster->size);
+    struct snapshot *snapshot = snapshot_new(head.size + roster->size);
     if (snapshot) {
-        snapshot->references = 1;
-        snapshot->size = head.size + roster->size;
         memcpy(snapshot->text, head.data, head.size);
         char *end = snapshot->text + head.size;
         for (size_t i = 0; i < roster->sorted_count; ++i) {
@@ -174,6 +172,27 @@ int roster_snapshot(struct roster *roster, struct snapshot **snapshot)
         return -ENOMEM;
     *snapshot = snapshot_ref(roster->snapshot);
     return 0;
+}
+
+int roster_visit(struct roster *roster, roster_visitor *visit, void *context)
+{
+    int r = sort_lines(roster);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < roster->sorted_count; ++i)
+        if (roster->sorted[i] && !visit(context, roster->sorted[i]))
+            break;
+    return 0;
+}
+
+struct snapshot *snapshot_new(size_t size)
+{
+    struct snapshot *snapshot = malloc(sizeof *snapshot + size);
+    if (snapshot) {
+        snapshot->references = 1;
+        snapshot->size = size;
+    }
+    return snapshot;
 }
 
 struct snapshot *snapshot_ref(struct snapshot *snapshot)

@@ -65,6 +65,18 @@ void roster_remove(struct roster *roster, struct roster_item *item);
  */
 int roster_snapshot(struct roster *roster, struct snapshot **snapshot);
 
+/* Is told of a line. false: no more are wanted. */
+typedef bool roster_visitor(void *context, const struct roster_item *item);
+
+/* Visits the lines in their order. The roster must not change meanwhile. 0 or -ENOMEM. */
+int roster_visit(struct roster *roster, roster_visitor *visit, void *context);
+
+/* Compares two lines by key and port, as they are ordered. */
+int roster_compare(const struct roster_item *a, const struct roster_item *b);
+
+/* A snapshot of `size` bytes that the caller fills in, with one reference; NULL: no memory. */
+struct snapshot *snapshot_new(size_t size);
+
 /* One more reference. Returns its argument. */
 struct snapshot *snapshot_ref(struct snapshot *snapshot);
 

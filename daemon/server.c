@@ -106,6 +106,8 @@ static void on_accept_timer(uv_timer_t *timer)
     struct server *server = timer->data;
     for (size_t i = 0; i < server->listener.count; ++i)
         take_newcomer(server, (uv_stream_t *)&server->listening[i]);
+    if (server->config.socket_fd >= 0)
+        take_newcomer(server, (uv_stream_t *)&server->socket);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -118,7 +120,7 @@ static void on_connection(uv_stream_t *listener, int status)
                         uv_strerror(status));
 }
 
-size_t server_connections_max(size_t wanted)
+size_t server_connections_max(size_t wanted, size_t *holds)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -129,6 +131,9 @@ size_t server_connections_max(size_t wanted)
         soft = limit.rlim_max;
     rlim_t own = OWN_DESCRIPTORS + CONNS_TURNED_AWAY_MAX;
     size_t possible = soft > own ? (size_t)(soft - own) : 1;
+    if (*holds > possible / 2)
+        *holds = possible / 2;
+    possible -= *holds;
     return wanted < possible ? wanted : possible;
 }
 
@@ -222,6 +227,18 @@ static int listen_on(struct server *server)
     return r;
 }
 
+static int listen_on_socket(struct server *server)
+{
+    if (server->config.socket_fd < 0)
+        return 0;
+    uv_pipe_init(&server->loop, &server->socket, 0);
+    server->socket.data = server;
+    int r = uv_pipe_open(&server->socket, server->config.socket_fd);
+    if (r < 0)
+        close(server->config.socket_fd);
+    return r < 0 ? r : uv_listen((uv_stream_t *)&server->socket, BACKLOG, on_connection);
+}
+
 static void init_handles(struct server *server)
 {
     uv_loop_t *loop = &server->loop;
@@ -246,6 +263,9 @@ static void init_handles(struct server *server)
 static int start_handles(struct server *server)
 {
     int r = listen_on(server);
+    int socket = listen_on_socket(server);
+    if (r == 0)
+        r = socket;
     if (r == 0)
         r = uv_signal_start(&server->term_signal, on_stop_signal, SIGTERM);
     if (r == 0)
@@ -270,15 +290,20 @@ int server_start(struct server *server, const struct server_config *config)
         .line_max_bytes = config->line_max_bytes,
         .unsent_max_bytes = config->unsent_max_bytes,
         .connections_max = config->connections_max,
+        .holds_max = config->holds_max,
+        .rules = config->rules,
+        .quotas = config->quotas,
         .table = config->table,
         .log = config->log,
         .changed = on_changed,
         .context = server,
     };
-    conns_init(&server->conns, &server->loop, &conns);
+    r = conns_init(&server->conns, &server->loop, &conns);
     usage_init(&server->usage, config->usage_path, config->table);
     init_handles(server);
-    r = start_handles(server);
+    int started = start_handles(server);
+    if (r == 0)
+        r = started;
     if (r < 0) {
         server_stop(server);
         server_run(server);
@@ -297,6 +322,8 @@ void server_stop(struct server *server)
     server->stopping = true;
     for (size_t i = 0; i < server->listener.count; ++i)
         close_handle((uv_handle_t *)&server->listening[i]);
+    if (server->config.socket_fd >= 0)
+        close_handle((uv_handle_t *)&server->socket);
     close_handle((uv_handle_t *)&server->term_signal);
     close_handle((uv_handle_t *)&server->int_signal);
     close_handle((uv_handle_t *)&server->hup_signal);

@@ -23,6 +23,10 @@ struct server_config {
     size_t line_max_bytes;
     size_t unsent_max_bytes;
     size_t connections_max;
+    size_t holds_max; /* ports held in the kernel at a time; 0: none */
+    int socket_fd;    /* an AF_UNIX listener, the server's from now on; -1: none */
+    struct session_rules rules;
+    struct quota_limits quotas;
     const char *usage_path; /* NULL: none */
     struct table *table;
     struct log *log;
@@ -33,6 +37,7 @@ struct server {
     uv_loop_t loop;
     struct listener listener;
     uv_tcp_t listening[LISTENER_SOCKETS]; /* as many of them as listener.count */
+    uv_pipe_t socket;                     /* if there is a socket_fd */
     uv_signal_t term_signal;
     uv_signal_t int_signal;
     uv_signal_t hup_signal;
@@ -66,7 +71,11 @@ void server_run(struct server *server);
  */
 void server_stop(struct server *server);
 
-/* The largest number of connections that the limit on descriptors allows, at most `wanted`. */
-size_t server_connections_max(size_t wanted);
+/*
+ * Divides the descriptors that the limit allows: how many connections there may
+ * be, at most `wanted`, and in *holds how many ports may be held, at most the
+ * number it has before; they get half at most.
+ */
+size_t server_connections_max(size_t wanted, size_t *holds);
 
 #endif

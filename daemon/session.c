@@ -1,17 +1,22 @@
-/* One client's protocol state. */
+/*
+ * One client's protocol state: who speaks which protocol, and which request
+ * goes where. What becomes of a request for ports is in grant.c.
+ */
 
 #include "session.h"
 
-#include "pa_failure.h"
-#include "pa_text.h"
+#include "find.h"
+#include "grant.h"
+#include "refuse.h"
+
+#include "pa_wire2.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum {
-    ECHO_BYTES = 256, /* at most so much of an illegal request is sent back */
-    REPLY_BYTES = 32, /* the longest `OK number` with its end */
-};
+enum { CAPABILITIES_MAX = 3 };
 
 void session_init(struct session *session, struct session_world *world, const char *host,
                   bool local, size_t line_max_bytes)
@@ -28,7 +33,21 @@ void session_init(struct session *session, struct session_world *world, const ch
 void session_deinit(struct session *session)
 {
     assert(session->owner.count == 0);
+    session_abandon(session);
     pa_line_deinit(&session->line);
+    free(session->user);
+}
+
+int session_prove(struct session *session, uint32_t uid, const char *user)
+{
+    char *copy = user ? strdup(user) : NULL;
+    if (user && !copy)
+        return -ENOMEM;
+    free(session->user);
+    session->user = copy;
+    session->uid = uid;
+    session->proof = user ? SESSION_PROOF_GIVEN : SESSION_PROOF_NONE;
+    return 0;
 }
 
 size_t session_held(const struct session *session)
@@ -42,120 +61,132 @@ void session_step_deinit(struct session_step *step)
     step->snapshot = snapshot_unref(step->snapshot);
 }
 
-/* ------------------------------------------------------------- refusals -- */
-
-/* Cuts the request's text to what is sent back and logged of it. */
-static const char *shown_text(struct pa_request *request)
+static struct session_step step_init(void)
 {
-    if (!request->text)
-        return "";
-    request->text_size = pa_text_cut(request->text, request->text_size, ECHO_BYTES);
-    request->text[request->text_size] = '\0';
-    return request->text;
-}
-
-static int refuse(struct session *session, struct session_step *step, struct pa_buf *reply,
-                  enum pa_error error)
-{
-    struct pa_failure failure;
-    step->error = error;
-    switch (error) {
-    case PA_E_INVALID_REQUEST:
-        pa_failure_set(&failure, error, shown_text(&step->request));
-        break;
-    case PA_E_LINE_TOO_LONG:
-        pa_failure_set(&failure, error, session->line.max_bytes);
-        break;
-    case PA_E_NOT_LOCAL:
-        pa_failure_set(&failure, error, session->host, session->host);
-        break;
-    default:
-        pa_failure_set(&failure, error);
-        break;
-    }
-    return pa_wire_append_fail(reply, failure.text);
-}
-
-/* No more is read of a client that sent what cannot be understood. */
-static int refuse_illegal(struct session *session, struct session_step *step,
-                          struct pa_buf *reply, enum pa_error error)
-{
-    step->event = SESSION_ILLEGAL;
-    step->close = true;
-    return refuse(session, step, reply, error);
-}
-
-static int refuse_port(struct session *session, struct session_step *step, struct pa_buf *reply,
-                       enum pa_error error)
-{
-    step->event = SESSION_REFUSED;
-    return refuse(session, step, reply, error);
-}
-
-/* Ports are for this host; what else is wrong with such a request does not matter. */
-static int refuse_remote(struct session *session, struct session_step *step,
-                         struct pa_buf *reply)
-{
-    step->close = true;
-    return refuse_port(session, step, reply, PA_E_NOT_LOCAL);
+    return (struct session_step){.request = PA_REQUEST_NULL, .fd = -1};
 }
 
 /* ------------------------------------------------------------- requests -- */
 
 static int answer_list(struct session *session, struct session_step *step, struct pa_buf *reply)
 {
-    step->event = SESSION_LISTED;
     if (table_snapshot(session->world->table, &step->snapshot) == 0)
         return 0;
-    return refuse_port(session, step, reply, PA_E_NO_MEMORY);
+    return refuse(session, step, reply, PA_E_NO_MEMORY);
 }
 
-static int answer_gimme(struct session *session, struct session_step *step,
+/* What a connection can do that others cannot, and what this manager can that older ones
+ * could not. */
+static int answer_hello(struct session *session, struct pa_buf *reply)
+{
+    const struct session_world *world = session->world;
+    bool holds = world->holder.probe && !world->rules.holds_none;
+    const char *words[CAPABILITIES_MAX];
+    size_t count = 0;
+    if (!world->rules.trusts)
+        words[count++] = "owner";
+    if (holds)
+        words[count++] = "hold";
+    if (holds && session->unix_domain && session->local)
+        words[count++] = "listen";
+    session->protocol2 = true;
+    return pa_wire2_append_hello(reply, words, count);
+}
+
+/* In the order of LIST the ports of a user stand together. */
+struct users {
+    const char *last;
+    size_t count;
+};
+
+static bool count_user(void *context, const struct table_entry *entry)
+{
+    struct users *users = context;
+    if (!users->last || strcmp(users->last, entry->user) != 0)
+        users->count += 1;
+    users->last = entry->user;
+    return true;
+}
+
+static int answer_stats(struct session *session, struct session_step *step,
                         struct pa_buf *reply)
 {
-    if (!session->local)
-        return refuse_remote(session, step, reply);
-    /* With room for the answer made first, an allocation is never undone. */
-    int r = pa_buf_reserve(reply, REPLY_BYTES);
-    if (r < 0)
-        return r;
-    struct session_world *world = session->world;
-    struct table_entry *entry = NULL;
-    r = table_allocate(world->table, &session->owner, step->request.name, step->request.user,
-                       world->now_ms, &world->prober, &entry);
-    if (r == TABLE_E_NO_FREE_PORTS)
-        return refuse_port(session, step, reply, PA_E_NO_FREE_PORTS);
-    if (r < 0)
-        return refuse_port(session, step, reply, r == -ENOMEM ? PA_E_NO_MEMORY : PA_E_NO_PROBE);
-    step->event = SESSION_ALLOCATED;
-    step->entry = entry;
-    return pa_wire_append_ok(reply, entry->port);
+    const struct session_world *world = session->world;
+    struct users users = {0};
+    if (table_visit_named(world->table, NULL, count_user, &users) < 0)
+        return refuse(session, step, reply, PA_E_NO_MEMORY);
+    const struct pa_stats stats = {
+        .protocol = PA_PROTOCOL_2,
+        .ports = table_capacity(world->table),
+        .allocated = table_count(world->table),
+        .held = table_held(world->table),
+        .connections = world->stats.connections,
+        .waiting = world->stats.waiting,
+        .users = users.count,
+        .uptime_s = (world->now_ms - world->stats.started_ms) / 1000,
+        .pid = (uint64_t)world->stats.pid,
+        .version = PACKAGE_VERSION,
+    };
+    return pa_wire2_append_stats(reply, &stats);
+}
+
+/* The request parsed, without fault. */
+static int carry_out(struct session *session, struct session_step *step, struct pa_buf *reply)
+{
+    switch (step->request.verb) {
+    case PA_VERB_LIST:
+        return answer_list(session, step, reply);
+    case PA_VERB_HELLO:
+        return answer_hello(session, reply);
+    case PA_VERB_GIMME:
+    case PA_VERB_ALLOCATE:
+    case PA_VERB_LISTEN:
+        return grant_ports(session, step, reply);
+    case PA_VERB_RELEASE:
+        return grant_release(session, step, reply);
+    case PA_VERB_FIND:
+        return find_ports(session, step, reply);
+    case PA_VERB_STATS:
+        return answer_stats(session, step, reply);
+    case PA_VERB_PING:
+        return pa_wire2_append_pong(reply);
+    case PA_VERB_COUNT:
+        break;
+    }
+    assert(false);
+    return -EINVAL;
 }
 
 static int answer(struct session *session, const char *text, size_t size, struct pa_buf *reply,
                   struct session_step *step)
 {
-    int r = pa_request_parse(&step->request, text, size);
-    if (r > 0 && r != PA_E_INVALID_REQUEST && !session->local)
-        return refuse_remote(session, step, reply);
-    switch (r) {
-    case 0:
-        return step->request.verb == PA_VERB_LIST ? answer_list(session, step, reply)
-                                                  : answer_gimme(session, step, reply);
-    case PA_E_INVALID_REQUEST:
+    enum pa_protocol protocol = session->protocol2 ? PA_PROTOCOL_2 : PA_PROTOCOL_1;
+    int r = pa_request_parse(&step->request, protocol, text, size, &step->failure);
+    if (r == PA_E_INVALID_REQUEST)
         return refuse_illegal(session, step, reply, PA_E_INVALID_REQUEST);
-    case PA_E_EMPTY_NAME:
-    case PA_E_CONTROL_CHARACTER:
-    case PA_E_NOT_A_CHARACTER:
-        return refuse_port(session, step, reply, (enum pa_error)r);
-    default:
-        return refuse_port(session, step, reply, PA_E_NO_MEMORY);
-    }
+    if (r > 0 && grant_is_for_ports(&step->request) && !session->local)
+        return refuse_remote(session, step, reply);
+    if (r == 0)
+        return carry_out(session, step, reply);
+    if (r < 0)
+        pa_failure_set(&step->failure, PA_E_NO_MEMORY);
+    return refuse_as_told(session, step, reply);
 }
 
-/* A step that failed answers nothing: what it owns is freed here. */
-static int finish(int r, struct session_step *step)
+/* Hands over to the step, or keeps, the request; frees it after a failure. */
+static int finish(struct session *session, int r, struct session_step *step)
 {
+    if (r == SESSION_SUSPENDED) {
+        session->suspended = malloc(sizeof *session->suspended);
+        if (session->suspended) {
+            *session->suspended = step->request;
+            step->request = (struct pa_request)PA_REQUEST_NULL;
+            return r;
+        }
+        grant_leave_line(session);
+        r = -ENOMEM;
+    }
+    session->wants = SESSION_WANTS_NOTHING;
     if (r < 0)
         session_step_deinit(step);
     return r;
@@ -164,7 +195,8 @@ static int finish(int r, struct session_step *step)
 int session_next(struct session *session, const char **cursor, const char *end,
                  struct pa_buf *reply, struct session_step *step)
 {
-    *step = (struct session_step){.request = PA_REQUEST_NULL};
+    assert(!session->suspended);
+    *step = step_init();
     const char *text;
     size_t size;
     int r = pa_line_next(&session->line, cursor, end, &text, &size);
@@ -174,31 +206,50 @@ int session_next(struct session *session, const char **cursor, const char *end,
         r = refuse_illegal(session, step, reply, PA_E_LINE_TOO_LONG);
     else if (r == 0)
         r = answer(session, text, size, reply, step);
-    return finish(r, step);
+    return finish(session, r, step);
+}
+
+int session_resume(struct session *session, struct pa_buf *reply, struct session_step *step)
+{
+    *step = step_init();
+    step->request = *session->suspended;
+    free(session->suspended);
+    session->suspended = NULL;
+    return finish(session, grant_ports_or_release(session, step, reply), step);
+}
+
+void session_abandon(struct session *session)
+{
+    if (!session->suspended)
+        return;
+    grant_leave_line(session);
+    pa_request_deinit(session->suspended);
+    free(session->suspended);
+    session->suspended = NULL;
+    session->wants = SESSION_WANTS_NOTHING;
 }
 
 int session_end(struct session *session, struct pa_buf *reply, struct session_step *step)
 {
-    *step = (struct session_step){.request = PA_REQUEST_NULL};
+    *step = step_init();
+    session_abandon(session);
     if (!pa_line_pending(&session->line))
         return SESSION_IDLE;
     size_t size;
     const char *rest = pa_line_rest(&session->line, &size);
     /* Parsed for its text only: without its end even a good request is none. */
-    int r = pa_request_parse(&step->request, rest, size);
-    if (r >= 0)
+    int r = pa_request_parse(&step->request, PA_PROTOCOL_1, rest, size, &step->failure);
+    if (r >= 0) {
         r = refuse_illegal(session, step, reply, PA_E_INVALID_REQUEST);
-    return finish(r, step);
+        step->close = true;
+    }
+    return finish(session, r, step);
 }
 
-bool session_release_one(struct session *session,
-                         void (*released)(void *context, const struct table_entry *entry),
-                         void *context)
+bool session_release_one(struct session *session)
 {
-    struct table_entry *entry = session->owner.first;
-    if (!entry)
+    if (!session->owner.first)
         return false;
-    released(context, entry);
-    table_release(session->world->table, entry, session->world->now_ms);
+    grant_give_back(session->world, session->owner.first);
     return true;
 }

@@ -6,6 +6,7 @@
 #include "pa_wire.h"
 #include "slots.h"
 #include "suffix.h"
+#include "table_index.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,89 +16,15 @@
 
 enum { PORT_DIGITS = 5 };
 
-/* All allocations of one application and user, which share what is told by the two. */
-struct table_group {
-    struct table_group *bucket_next;
-    uint64_t hash; /* of name and user */
-    size_t members;
-    struct suffix_set suffixes;
-    const char *name; /* plain */
-    const char *user;
-    const char *key; /* the list {user name}: the order in LIST */
-    char strings[];  /* where the three lie */
-};
-
 struct table {
     struct slots slots;
     struct roster roster;
-    struct siphash_key hash_key;
-    struct table_entry **entries; /* buckets by name as listed and user */
-    struct table_group **groups;  /* buckets by plain name and user */
-    size_t bucket_mask;           /* buckets - 1, a power of two less one */
+    struct table_index index;
     size_t count;
+    size_t held;           /* of them */
     struct pa_buf scratch; /* the name at hand */
     struct pa_buf line;    /* and its line */
 };
-
-/* ------------------------------------------------------- the two indexes -- */
-
-/* Unequal weights: a name and a user that change places, or are equal, are like any others. */
-static uint64_t hash_names(const struct table *table, const char *name, size_t name_size,
-                           const char *user)
-{
-    return siphash(&table->hash_key, name, name_size) +
-           3 * siphash(&table->hash_key, user, strlen(user));
-}
-
-static struct table_entry *find_entry(const struct table *table, uint64_t hash,
-                                      const char *name, const char *user)
-{
-    struct table_entry *entry = table->entries[hash & table->bucket_mask];
-    while (entry && (entry->hash != hash || strcmp(entry->name, name) != 0 ||
-                     strcmp(entry->user, user) != 0))
-        entry = entry->bucket_next;
-    return entry;
-}
-
-static struct table_group *find_group(const struct table *table, uint64_t hash,
-                                      const char *name, size_t name_size, const char *user)
-{
-    struct table_group *group = table->groups[hash & table->bucket_mask];
-    while (group && (group->hash != hash || strncmp(group->name, name, name_size) != 0 ||
-                     group->name[name_size] != '\0' || strcmp(group->user, user) != 0))
-        group = group->bucket_next;
-    return group;
-}
-
-static void index_entry(struct table *table, struct table_entry *entry)
-{
-    struct table_entry **bucket = &table->entries[entry->hash & table->bucket_mask];
-    entry->bucket_next = *bucket;
-    *bucket = entry;
-}
-
-static void unindex_entry(struct table *table, struct table_entry *entry)
-{
-    struct table_entry **link = &table->entries[entry->hash & table->bucket_mask];
-    while (*link != entry)
-        link = &(*link)->bucket_next;
-    *link = entry->bucket_next;
-}
-
-static void index_group(struct table *table, struct table_group *group)
-{
-    struct table_group **bucket = &table->groups[group->hash & table->bucket_mask];
-    group->bucket_next = *bucket;
-    *bucket = group;
-}
-
-static void unindex_group(struct table *table, struct table_group *group)
-{
-    struct table_group **link = &table->groups[group->hash & table->bucket_mask];
-    while (*link != group)
-        link = &(*link)->bucket_next;
-    *link = group->bucket_next;
-}
 
 /* --------------------------------------------------------------- groups -- */
 
@@ -128,7 +55,7 @@ static struct table_group *group_new(struct table *table, uint64_t hash, const c
     group->name = lay(&end, name, name_size);
     group->user = lay(&end, user, user_size);
     group->key = lay(&end, table->scratch.data, key_size);
-    index_group(table, group);
+    table_index_add_group(&table->index, group);
     return group;
 }
 
@@ -136,7 +63,7 @@ static void group_free_if_empty(struct table *table, struct table_group *group)
 {
     if (group->members > 0)
         return;
-    unindex_group(table, group);
+    table_index_remove_group(&table->index, group);
     suffix_deinit(&group->suffixes);
     free(group);
 }
@@ -149,18 +76,9 @@ int table_new(struct table **table, const struct table_range *ranges, size_t ran
     struct table *made = calloc(1, sizeof *made);
     if (!made)
         return -ENOMEM;
-    made->hash_key = *key;
     int r = slots_init(&made->slots, ranges, range_count, quarantine_ms);
-    if (r == 0) {
-        size_t buckets = 16;
-        while (buckets < made->slots.count)
-            buckets *= 2;
-        made->bucket_mask = buckets - 1;
-        made->entries = calloc(buckets, sizeof(struct table_entry *));
-        made->groups = calloc(buckets, sizeof(struct table_group *));
-        if (!made->entries || !made->groups)
-            r = -ENOMEM;
-    }
+    if (r == 0)
+        r = table_index_init(&made->index, made->slots.count, key);
     *table = r < 0 ? table_free(made) : made;
     return r;
 }
@@ -174,8 +92,7 @@ struct table *table_free(struct table *table)
     slots_deinit(&table->slots);
     pa_buf_deinit(&table->scratch);
     pa_buf_deinit(&table->line);
-    free(table->entries);
-    free(table->groups);
+    table_index_deinit(&table->index);
     free(table);
     return NULL;
 }
@@ -183,6 +100,11 @@ struct table *table_free(struct table *table)
 size_t table_count(const struct table *table)
 {
     return table->count;
+}
+
+size_t table_held(const struct table *table)
+{
+    return table->held;
 }
 
 size_t table_capacity(const struct table *table)
@@ -193,7 +115,8 @@ size_t table_capacity(const struct table *table)
 const struct table_entry *table_find(const struct table *table, const char *name,
                                      const char *user)
 {
-    return find_entry(table, hash_names(table, name, strlen(name), user), name, user);
+    return table_index_entry(
+        &table->index, table_index_hash(&table->index, name, strlen(name), user), name, user);
 }
 
 /* ----------------------------------------------------------- allocating -- */
@@ -219,7 +142,8 @@ static int form_name(struct table *table, const struct table_group *group,
     if (r < 0)
         return r;
     bearing->size = table->scratch.size - 1;
-    bearing->hash = hash_names(table, table->scratch.data, bearing->size, group->user);
+    bearing->hash =
+        table_index_hash(&table->index, table->scratch.data, bearing->size, group->user);
     return 0;
 }
 
@@ -236,7 +160,8 @@ static int choose_suffix(struct table *table, struct table_group *group,
         int r = form_name(table, group, bearing);
         if (r == 0)
             r = suffix_reserve(&group->suffixes, bearing->suffix);
-        if (r < 0 || !find_entry(table, bearing->hash, table->scratch.data, group->user))
+        if (r < 0 ||
+            !table_index_entry(&table->index, bearing->hash, table->scratch.data, group->user))
             return r;
         suffix_take(&group->suffixes, bearing->suffix);
     }
@@ -246,7 +171,7 @@ static int choose_suffix(struct table *table, struct table_group *group,
 static int choose_name(struct table *table, struct table_group *group, struct bearing *bearing)
 {
     *bearing = (struct bearing){.suffix = 0, .hash = group->hash, .size = strlen(group->name)};
-    if (find_entry(table, group->hash, group->name, group->user))
+    if (table_index_entry(&table->index, group->hash, group->name, group->user))
         return choose_suffix(table, group, bearing);
     table->scratch.size = 0;
     return pa_buf_append(&table->scratch, group->name, bearing->size + 1);
@@ -278,39 +203,46 @@ static void give_back_suffix(struct table *table, const struct table_entry *entr
         return;
     }
     if (read_suffix(entry->name, &base_size, &suffix))
-        group = find_group(table, hash_names(table, entry->name, base_size, entry->user),
-                           entry->name, base_size, entry->user);
+        group = table_index_group(
+            &table->index, table_index_hash(&table->index, entry->name, base_size, entry->user),
+            entry->name, base_size, entry->user);
     if (group && suffix_is_taken(&group->suffixes, suffix))
         suffix_give(&group->suffixes, suffix);
 }
 
 /*
- * Makes the entry: the struct, and behind it its name, which choose_name() left
- * in the scratch buffer, and its line in LIST with room for any port.
+ * Makes the entry: the struct, and behind it its attributes, its name, which
+ * choose_name() left in the scratch buffer, and its line in LIST with room for
+ * any port.
  */
 static struct table_entry *entry_new(struct table *table, struct table_group *group,
-                                     const struct bearing *bearing)
+                                     const struct bearing *bearing,
+                                     const struct table_request *request)
 {
     const struct pa_buf *scratch = &table->scratch;
     struct pa_buf *line = &table->line;
-    size_t line_at = bearing->size + 1;
+    const char *attributes = request->attributes ? request->attributes : "";
+    size_t attributes_size = strlen(attributes) + 1;
     line->size = 0;
     if (pa_wire_append_port(line, UINT16_MAX, scratch->data, group->user) < 0)
         return NULL;
-    struct table_entry *entry = malloc(sizeof *entry + line_at + line->size);
+    struct table_entry *entry =
+        malloc(sizeof *entry + attributes_size + bearing->size + 1 + line->size);
     if (!entry)
         return NULL;
-    char *name = (char *)(entry + 1);
-    memcpy(name, scratch->data, line_at);
-    memcpy(name + line_at, line->data, line->size);
+    char *end = (char *)(entry + 1);
     *entry = (struct table_entry){
-        .name = name,
+        .attributes = lay(&end, attributes, attributes_size - 1),
+        .name = lay(&end, scratch->data, bearing->size),
         .user = group->user,
+        .uid = request->uid,
         .group = group,
         .hash = bearing->hash,
+        .name_hash = table_index_hash_name(&table->index, scratch->data, bearing->size),
         .suffix = bearing->suffix,
-        .item = {.key = group->key, .line_size = (uint32_t)line->size},
+        .item = {.key = group->key, .line = end, .line_size = (uint32_t)line->size},
     };
+    memcpy(end, line->data, line->size);
     return entry;
 }
 
@@ -319,11 +251,11 @@ static void entry_set_port(struct table_entry *entry, uint16_t port)
 {
     char digits[PA_TEXT_DECIMAL_BYTES];
     size_t size = pa_text_decimal(digits, port);
-    char *line = (char *)(entry + 1) + strlen(entry->name) + 1 + PORT_DIGITS - size;
-    memcpy(line, digits, size);
+    char *line = (char *)entry->item.line; /* in the entry's own memory */
+    memcpy(line + PORT_DIGITS - size, digits, size);
     entry->port = port;
     entry->item.port = port;
-    entry->item.line = line;
+    entry->item.line += PORT_DIGITS - size;
     entry->item.line_size -= (uint32_t)(PORT_DIGITS - size);
 }
 
@@ -352,22 +284,25 @@ static void owner_remove(struct table_entry *entry)
 
 /* Nothing here can fail. */
 static void commit(struct table *table, struct table_owner *owner, struct table_entry *entry,
-                   uint32_t slot)
+                   uint32_t slot, const struct table_prober *prober)
 {
     entry->slot = slot;
+    entry->held = prober->drop != NULL;
+    entry_set_port(entry, table->slots.slot[slot].port);
     table->slots.slot[slot].entry = entry;
     if (entry->suffix > 0)
         suffix_take(&entry->group->suffixes, entry->suffix);
     entry->group->members += 1;
-    index_entry(table, entry);
+    table_index_add(&table->index, entry);
     roster_add(&table->roster, &entry->item);
     owner_add(owner, entry);
     table->count += 1;
+    table->held += entry->held;
 }
 
-static int allocate_in(struct table *table, struct table_group *group,
-                       struct table_owner *owner, uint64_t now_ms,
-                       const struct table_prober *prober, struct table_entry **entry)
+/* Makes an entry of the group that lacks its port only. */
+static int prepare_entry(struct table *table, struct table_group *group,
+                         const struct table_request *request, struct table_entry **entry)
 {
     struct bearing bearing;
     int r = choose_name(table, group, &bearing);
@@ -375,50 +310,191 @@ static int allocate_in(struct table *table, struct table_group *group,
         r = roster_reserve(&table->roster);
     if (r < 0)
         return r;
-    struct table_entry *made = entry_new(table, group, &bearing);
-    if (!made)
-        return -ENOMEM;
+    *entry = entry_new(table, group, &bearing, request);
+    return *entry ? 0 : -ENOMEM;
+}
+
+static int take_slot(struct table *table, const struct table_request *request, uint64_t now_ms,
+                     const struct table_prober *prober, uint32_t *slot)
+{
+    return request->port > 0
+               ? slots_take_port(&table->slots, now_ms, prober, request->port, slot)
+               : slots_take(&table->slots, now_ms, prober, slot);
+}
+
+static int allocate_one(struct table *table, struct table_group *group,
+                        struct table_owner *owner, const struct table_request *request,
+                        uint64_t now_ms, const struct table_prober *prober,
+                        struct table_entry **entry)
+{
+    struct table_entry *made;
     uint32_t slot;
-    r = slots_take(&table->slots, now_ms, prober, &slot);
+    int r = prepare_entry(table, group, request, &made);
+    if (r < 0)
+        return r;
+    r = take_slot(table, request, now_ms, prober, &slot);
     if (r != 0) {
         free(made);
         return r;
     }
-    entry_set_port(made, table->slots.slot[slot].port);
-    commit(table, owner, made, slot);
+    commit(table, owner, made, slot, prober);
     *entry = made;
     return 0;
 }
 
-int table_allocate(struct table *table, struct table_owner *owner, const char *name,
-                   const char *user, uint64_t now_ms, const struct table_prober *prober,
-                   struct table_entry **entry)
-{
-    uint64_t hash = hash_names(table, name, strlen(name), user);
-    struct table_group *group = find_group(table, hash, name, strlen(name), user);
-    if (!group)
-        group = group_new(table, hash, name, user);
-    if (!group)
-        return -ENOMEM;
-    int r = allocate_in(table, group, owner, now_ms, prober, entry);
-    group_free_if_empty(table, group);
-    return r;
-}
-
 /* ------------------------------------------------------------ releasing -- */
+
+/* Takes the entry out of everything but its slot, and frees it. */
+static void remove_entry(struct table *table, struct table_entry *entry)
+{
+    owner_remove(entry);
+    roster_remove(&table->roster, &entry->item);
+    table_index_remove(&table->index, entry);
+    give_back_suffix(table, entry);
+    entry->group->members -= 1;
+    table->count -= 1;
+    table->held -= entry->held;
+    free(entry);
+}
 
 void table_release(struct table *table, struct table_entry *entry, uint64_t now_ms)
 {
     struct table_group *group = entry->group;
-    owner_remove(entry);
-    roster_remove(&table->roster, &entry->item);
-    unindex_entry(table, entry);
-    give_back_suffix(table, entry);
-    slots_give(&table->slots, entry->slot, now_ms);
-    group->members -= 1;
-    table->count -= 1;
-    free(entry);
+    uint32_t slot = entry->slot;
+    remove_entry(table, entry);
+    slots_give(&table->slots, slot, now_ms);
     group_free_if_empty(table, group);
+}
+
+/* ---------------------------------------------------------------- rows -- */
+
+/* Lets go of a row, the lowest port first, which was taken last; the first `made` have an
+ * entry. */
+static void undo_row(struct table *table, const uint32_t *slots, size_t made, size_t count,
+                     const struct table_prober *prober)
+{
+    for (size_t i = 0; i < count; ++i) {
+        struct slot *slot = &table->slots.slot[slots[i]];
+        if (i < made)
+            remove_entry(table, slot->entry);
+        if (prober->drop)
+            prober->drop(prober->context, slot->port);
+        slots_undo(&table->slots, slots[i]);
+    }
+}
+
+/* Gives each port of a row its entry, the lowest first. */
+static int commit_row(struct table *table, struct table_group *group, struct table_owner *owner,
+                      const struct table_request *request, const struct table_prober *prober,
+                      const uint32_t *slots)
+{
+    for (size_t i = 0; i < request->count; ++i) {
+        struct table_entry *made;
+        int r = prepare_entry(table, group, request, &made);
+        if (r < 0) {
+            undo_row(table, slots, i, request->count, prober);
+            return r;
+        }
+        commit(table, owner, made, slots[i], prober);
+    }
+    return 0;
+}
+
+static int allocate_row(struct table *table, struct table_group *group,
+                        struct table_owner *owner, const struct table_request *request,
+                        uint64_t now_ms, const struct table_prober *prober,
+                        struct table_entry **entry)
+{
+    uint32_t *slots = calloc(request->count, sizeof *slots);
+    if (!slots)
+        return -ENOMEM;
+    int r =
+        slots_take_block(&table->slots, now_ms, prober, request->port, request->count, slots);
+    if (r == 0)
+        r = commit_row(table, group, owner, request, prober, slots);
+    if (r == 0)
+        *entry = table->slots.slot[slots[0]].entry;
+    free(slots);
+    return r;
+}
+
+int table_allocate(struct table *table, struct table_owner *owner,
+                   const struct table_request *request, uint64_t now_ms,
+                   const struct table_prober *prober, struct table_entry **entry)
+{
+    const char *name = request->name;
+    size_t name_size = strlen(name);
+    uint64_t hash = table_index_hash(&table->index, name, name_size, request->user);
+    if (request->exact && table_index_entry(&table->index, hash, name, request->user))
+        return TABLE_E_TAKEN;
+    struct table_group *group =
+        table_index_group(&table->index, hash, name, name_size, request->user);
+    if (!group)
+        group = group_new(table, hash, name, request->user);
+    if (!group)
+        return -ENOMEM;
+    int r = request->count > 1
+                ? allocate_row(table, group, owner, request, now_ms, prober, entry)
+                : allocate_one(table, group, owner, request, now_ms, prober, entry);
+    group_free_if_empty(table, group);
+    return r;
+}
+
+/* -------------------------------------------------------------- finding -- */
+
+struct table_entry *table_at(const struct table *table, uint16_t port)
+{
+    uint32_t slot = slots_find(&table->slots, port);
+    return slot == SLOT_NONE ? NULL : table->slots.slot[slot].entry;
+}
+
+static const struct table_entry *entry_of(const struct roster_item *item)
+{
+    return (const struct table_entry *)((const char *)item -
+                                        offsetof(struct table_entry, item));
+}
+
+/* What a visit of the roster passes on. */
+struct passing {
+    table_visit *visit;
+    void *context;
+};
+
+static bool pass_on(void *context, const struct roster_item *item)
+{
+    const struct passing *passing = context;
+    return passing->visit(passing->context, entry_of(item));
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct table_entry *const *left = a;
+    const struct table_entry *const *right = b;
+    return roster_compare(&(*left)->item, &(*right)->item);
+}
+
+int table_visit_named(struct table *table, const char *name, table_visit *visit, void *context)
+{
+    struct passing passing = {visit, context};
+    if (!name)
+        return roster_visit(&table->roster, pass_on, &passing);
+    uint64_t hash = table_index_hash_name(&table->index, name, strlen(name));
+    const struct table_index *index = &table->index;
+    const struct table_entry *entry = NULL;
+    size_t count = 0;
+    while ((entry = table_index_named(index, hash, name, entry)))
+        count += 1;
+    const struct table_entry **found = calloc(count + 1, sizeof *found);
+    if (!found)
+        return -ENOMEM;
+    count = 0;
+    while ((entry = table_index_named(index, hash, name, entry)))
+        found[count++] = entry;
+    qsort(found, count, sizeof *found, compare_entries);
+    for (size_t i = 0; i < count && visit(context, found[i]); ++i)
+        ;
+    free(found);
+    return 0;
 }
 
 /* ------------------------------------------------------------- listings -- */

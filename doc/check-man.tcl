@@ -10,11 +10,14 @@
 #   explain: all of them and no other. So are the exit codes, but for DAEMON's.
 # - Every prototype of ports/sys/ports.h, every row of its table, and every errno
 #   that is named there is in ports.man, and no other.
+# - So are the functions and codes of generic/portallocator.h in libportallocator.man,
+#   and the functions in the list of what the library shows.
 # - So are the sub-commands, with their arguments, and the options of the Tcl
 #   package, as the sources have them and as the built package has them; and
 #   those of the package ports, with its error classes and the keys of its list.
 # - Every row of generic/pa_error.h, and every message of the Tcl sources, is
-#   explained in errors.man: text, symbol, class.
+#   explained in errors.man: text, symbol, class, code; and every code in protocol.man.
+# - Every request of protocol 2 with its keys is in protocol.man, and no other.
 # - Every line that a daemon writes to its log is explained in its page; in that of
 #   DaqPortManager under its level.
 # - Every environment variable that is read is explained.
@@ -252,6 +255,25 @@ proc check_prototypes {} {
         [lmap {all name} [regexp -all -inline {\[const (E[A-Z]+)\]} $page] {set name}]
 }
 
+# The functions and codes of the client library, and those of its manual.
+proc check_library {} {
+    set header [regsub -all {/\*.*?\*/} [sources generic/portallocator.h] {}]
+    set page [page libportallocator.man]
+    set form {\n((?:const )?(?:struct )?\w+ \*?)(portallocator_\w+)(\([^;\{\}]*;)}
+    set prototypes {}
+    foreach {all type name rest} [regexp -all -inline $form $header] {
+        lappend prototypes [regsub -all {\s+} $type$name$rest { }]
+        verdict [string match "*\\\[def \"\\\[fun $name\\\](*" $page] \
+            "libportallocator.man: $name is not explained"
+        verdict [regexp "\\y$name;" [sources unix/portallocator.map]] \
+            "unix/portallocator.map: $name is not there"
+    }
+    compare "library prototype" $prototypes \
+        [lmap {all text} [regexp -all -inline {\[usage \[const \{(\w[^\}]*)\}\]\]} $page] {set text}]
+    compare "library code" [lmap {all name} [regexp -all -inline {\n    (PORTALLOCATOR_\w+) = \d+} $header] {set name}] \
+        [lmap {all name} [regexp -all -inline {\n\[def \[const (PORTALLOCATOR_\w+)\]\]} $page] {set name}]
+}
+
 # ----------------------------------------------------------------- the package
 
 # The rows {"name", proc, min, max, "usage"} of a table in the sources, as a
@@ -439,11 +461,14 @@ proc check_errors {} {
         dict lappend terms [dict get $use text] [said $page $use]
     }
     set header [string map {\\\n { }} [sources generic/pa_error.h]]
-    set form "ROW\\((PA_E_\\w+),\\s*\"(\\w+)\",\\s*((?:$::string_form\\s*)+)\\)"
+    set form "ROW\\((PA_E_\\w+),\\s*\"(\\w+)\",\\s*\"(\\w*)\",\\s*((?:$::string_form\\s*)+)\\)"
     set rows [regexp -all -inline $form $header]
+    verdict [expr {[llength $rows] == 5 * [regexp -all {ROW\(PA_E_} $header]}] \
+        "generic/pa_error.h: a row is not understood"
     verdict [llength $rows] "generic/pa_error.h: no row found"
     set tokens USAGE
-    foreach {all symbol token literals} $rows {
+    set codes {}
+    foreach {all symbol token code literals} $rows {
         lappend tokens $token
         set text [text_of $literals]
         set block {}
@@ -453,8 +478,16 @@ proc check_errors {} {
         verdict [expr {$block ne {}}] "errors.man: $symbol: no entry \"$text\" that names it"
         verdict [string match "*class \\\[const $token\\\]*" $block] \
             "errors.man: $symbol: its class is not said to be $token"
+        regexp {, code \[const (\w+)\]\.} $block -> shown
+        verdict [expr {[info exists shown] ? $shown eq $code : $code eq {}}] \
+            "errors.man: $symbol: its code is not said to be \"$code\""
+        unset -nocomplain shown
+        if {$code ne {}} {
+            lappend codes $code
+        }
         verdict [expr {[string length $block] > 120}] "errors.man: $symbol: nothing is explained"
     }
+    compare "protocol 2's code" $codes [defined_in CODES {^[A-Z]+$}]
     foreach token [lsort -unique $tokens] {
         foreach name {errors.man portAllocator.man} {
             verdict [string match "*\\\[def \\\[const $token\\\]\\\]*" [page $name]] \
@@ -468,6 +501,55 @@ proc check_errors {} {
         set text [text_of $literals]
         verdict [dict exists $terms $text] "errors.man: no entry \"$text\""
     }
+}
+
+# ---------------------------------------------------------------- protocol --
+
+# The definitions that a section or subsection of protocol.man begins with.
+proc defined_in {heading form} {
+    set page [page protocol.man]
+    set start [string first "section $heading\]" $page]
+    if {$start < 0} {
+        error "protocol.man has no section $heading"
+    }
+    set section [string range $page $start+1 end]
+    if {[regexp -indices {\[(?:sub)?section } $section end]} {
+        set section [string range $section 0 [lindex $end 0]-1]
+    }
+    set names {}
+    foreach use [concat [uses def $section] [uses opt_def $section]] {
+        set name [lindex [dict get $use text] 0]
+        if {[regexp $form $name]} {
+            lappend names $name
+        }
+    }
+    return $names
+}
+
+# The requests, the keys that each of them has, and what STATS tells.
+proc check_protocol {} {
+    set source [sources generic/pa_keys.c]
+    set verbs {}
+    foreach {all verb} [regexp -all -inline {\[PA_VERB_\w+\] = \{"(\w+)"} $source] {
+        lappend verbs $verb
+        dict set keys $verb {}
+    }
+    compare request $verbs [lmap {all verb} [regexp -all -inline \
+        {\[subsection ([A-Z]+)\]} [page protocol.man]] {set verb}]
+    foreach {all key owners} [regexp -all -inline {\{"(-\w+)",\s*([A-Z| ]+),} $source] {
+        foreach verb [split [string map {" " {}} $owners] |] {
+            dict lappend keys $verb $key
+        }
+    }
+    dict for {verb names} $keys {
+        if {[llength $names]} {
+            compare "$verb key" $names [defined_in $verb {^-}]
+        }
+    }
+    verdict [llength [concat {*}[dict values $keys]]] "generic/pa_keys.c: no key found"
+    set stats [lmap {all name} [regexp -all -inline {\{"(\w+)", offsetof} \
+        [sources generic/pa_wire2.c]] {set name}]
+    compare "STATS key" [concat $stats version] [defined_in STATS .]
 }
 
 # --------------------------------------------------------------------- log --
@@ -597,9 +679,11 @@ foreach check {
     {check_exit_codes daemon/portreserve.c portreserve.man}
     {check_exit_codes tools/portrelease.c portrelease.man}
     check_prototypes
+    check_library
     {check_package [file normalize $package_folder]}
     {check_ports [file normalize $package_folder]}
     check_errors
+    check_protocol
     check_log
     check_reserve_log
     check_environment

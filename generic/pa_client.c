@@ -6,13 +6,21 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
-enum { QUOTED_BYTES = 200 }; /* of a line in an error text */
+enum {
+    QUOTED_BYTES = 200, /* of a line in an error text */
+    KEYS_MAX = 16,      /* of one request; no verb has as many */
+};
+
+static const char client_name[] = PACKAGE_NAME "-" PACKAGE_VERSION;
 
 void pa_client_deinit(struct pa_client *client)
 {
     pa_line_deinit(&client->line);
     pa_listing_deinit(&client->listing);
+    pa_answer_deinit(&client->answer);
+    pa_answer_deinit(&client->hello);
     *client = (struct pa_client)PA_CLIENT_INIT;
 }
 
@@ -38,13 +46,83 @@ int pa_client_request(struct pa_buf *request, enum pa_verb verb, const char *nam
     return r;
 }
 
-void pa_client_begin(struct pa_client *client, enum pa_verb verb)
+/* Has the manager's own parser look at the keys: nothing in them can end the line. */
+static int check_keys(enum pa_verb verb, const struct pa_keys *keys, struct pa_failure *why)
+{
+    struct pa_key_value pairs[KEYS_MAX];
+    const char *words[2 * KEYS_MAX];
+    struct pa_keys parsed = PA_KEYS_INIT;
+    size_t place = 0;
+    size_t count = 0;
+    while (count < KEYS_MAX && pa_keys_next(keys, verb, &place, &pairs[count])) {
+        words[2 * count] = pairs[count].name;
+        words[2 * count + 1] = pairs[count].value;
+        ++count;
+    }
+    if (verb == PA_VERB_RELEASE && (keys->port == 0 || keys->port > UINT16_MAX))
+        return pa_failure_set(why, PA_E_NOT_MANAGED, (unsigned)keys->port);
+    return pa_keys_parse(&parsed, verb, words, 2 * count, why);
+}
+
+/* `canonical` takes the attributes in the form that is sent. */
+static int append_request2(struct pa_buf *request, enum pa_verb verb, const char *name,
+                           const struct pa_keys *keys, struct pa_buf *canonical,
+                           struct pa_failure *why)
+{
+    struct pa_keys sent = *keys;
+    int r = pa_wire_append_attributes(canonical, keys->attributes, why);
+    if (r == 0)
+        r = pa_buf_append(canonical, "", 1);
+    if (r == 0) {
+        sent.attributes = canonical->data;
+        r = check_keys(verb, &sent, why);
+    }
+    return r != 0 ? r : pa_wire2_append_request(request, verb, name, &sent);
+}
+
+int pa_client_request2(struct pa_buf *request, enum pa_verb verb, const char *name,
+                       const struct pa_keys *keys, struct pa_failure *why)
+{
+    size_t before = request->size;
+    bool is_named = verb != PA_VERB_RELEASE && pa_verb_words(verb) > 0;
+    int r = is_named ? pa_keys_check_name(name) : 0;
+    if (r != 0)
+        return pa_failure_set(why, (enum pa_error)r);
+    struct pa_buf canonical = PA_BUF_NULL;
+    r = append_request2(request, verb, name, keys, &canonical, why);
+    pa_buf_deinit(&canonical);
+    if (r != 0)
+        request->size = before;
+    return r;
+}
+
+int pa_client_hello(struct pa_buf *request)
+{
+    size_t before = request->size;
+    int r = pa_wire2_append_hello_request(request, client_name);
+    if (r != 0)
+        request->size = before;
+    return r;
+}
+
+static void begin(struct pa_client *client, enum pa_verb verb, enum pa_client_state state)
 {
     assert(client->state == PA_CLIENT_IDLE);
     pa_listing_deinit(&client->listing);
+    pa_answer_deinit(&client->answer);
     client->port = 0;
     client->verb = verb;
-    client->state = PA_CLIENT_STATUS;
+    client->state = state;
+}
+
+void pa_client_begin(struct pa_client *client, enum pa_verb verb)
+{
+    begin(client, verb, PA_CLIENT_STATUS);
+}
+
+void pa_client_begin_hello(struct pa_client *client, enum pa_verb verb)
+{
+    begin(client, verb, PA_CLIENT_GREETING);
 }
 
 /* -------------------------------------------------------------- replies -- */
@@ -86,6 +164,63 @@ static int finish(struct pa_client *client)
     return 0;
 }
 
+/* Whether a manager of protocol 2 says so to a connection that it has no room for. */
+static bool is_about_room(const char *text)
+{
+    return strcmp(text, pa_error_text(PA_E_TOO_MANY_CONNECTIONS)) == 0 ||
+           strcmp(text, pa_error_text(PA_E_NO_MEMORY)) == 0;
+}
+
+static int take_greeting(struct pa_client *client, const char *line, size_t size,
+                         struct pa_failure *why)
+{
+    pa_answer_deinit(&client->hello);
+    int r = pa_answer_parse(&client->hello, PA_VERB_HELLO, line, size);
+    if (r < 0)
+        return break_off(client, r);
+    if (r == PA_E_REFUSED)
+        return break_off(client, is_about_room(client->hello.text)
+                                     ? fail_with_line(why, PA_E_REFUSED, NULL, line, size)
+                                     : PA_CLIENT_OLD);
+    if (r != 0)
+        return break_protocol(client, why, "not an answer to HELLO", line, size);
+    client->protocol = PA_PROTOCOL_2;
+    if (client->verb == PA_VERB_HELLO)
+        return finish(client);
+    client->state = PA_CLIENT_STATUS;
+    return PA_CLIENT_MORE;
+}
+
+static int begin_lines(struct pa_client *client, size_t lines)
+{
+    client->lines_due = lines;
+    client->state = PA_CLIENT_LINES;
+    return lines == 0 ? finish(client) : PA_CLIENT_MORE;
+}
+
+/* The first line of a reply in protocol 2. */
+static int take_answer(struct pa_client *client, const char *line, size_t size,
+                       struct pa_failure *why)
+{
+    struct pa_answer *answer = &client->answer;
+    int r = pa_answer_parse(answer, client->verb, line, size);
+    if (r < 0)
+        return break_off(client, r);
+    if (r == PA_E_REFUSED) {
+        client->state = PA_CLIENT_IDLE;
+        pa_failure_set(why, PA_E_REFUSED, answer->text);
+        why->error = pa_error_of_code(answer->code);
+        return PA_CLIENT_FAILED;
+    }
+    if (r != 0)
+        return break_protocol(client, why, "not an answer to the request", line, size);
+    if (client->verb == PA_VERB_FIND || client->verb == PA_VERB_LIST)
+        return begin_lines(client, answer->number);
+    client->port = (uint16_t)answer->number;
+    return finish(client);
+}
+
+/* The same in protocol 1. */
 static int take_status(struct pa_client *client, const char *line, size_t size,
                        struct pa_failure *why)
 {
@@ -104,9 +239,7 @@ static int take_status(struct pa_client *client, const char *line, size_t size,
         client->port = (uint16_t)number;
         return finish(client);
     }
-    client->lines_due = number;
-    client->state = PA_CLIENT_LINES;
-    return number == 0 ? finish(client) : PA_CLIENT_MORE;
+    return begin_lines(client, number);
 }
 
 /* `taken` more lines of the listing are in; the last of them is for the message. */
@@ -122,11 +255,16 @@ static int count_lines(struct pa_client *client, size_t taken, const char *line,
 static int take_port(struct pa_client *client, const char *line, size_t size,
                      struct pa_failure *why)
 {
-    int r = pa_wire_parse_port(&client->listing, line, size);
+    bool found = client->verb == PA_VERB_FIND;
+    int r = found ? pa_wire2_parse_found(&client->listing, line, size)
+                  : pa_wire_parse_port(&client->listing, line, size);
     if (r < 0)
         return break_off(client, r);
     if (r != 0)
-        return break_protocol(client, why, "not a port, a name and a user", line, size);
+        return break_protocol(client, why,
+                              found ? "not a port, a name, a user and attributes"
+                                    : "not a port, a name and a user",
+                              line, size);
     return count_lines(client, 1, line, size, why);
 }
 
@@ -141,6 +279,24 @@ static int take_plain_ports(struct pa_client *client, const char **cursor, const
     return count_lines(client, (size_t)taken, begin, (size_t)(*cursor - begin), why);
 }
 
+/* A line of the reply, whichever is due. */
+static int take_line(struct pa_client *client, const char *line, size_t size,
+                     struct pa_failure *why)
+{
+    if (client->state == PA_CLIENT_LINES)
+        return take_port(client, line, size, why);
+    if (client->state == PA_CLIENT_GREETING)
+        return take_greeting(client, line, size, why);
+    return client->protocol == PA_PROTOCOL_2 ? take_answer(client, line, size, why)
+                                             : take_status(client, line, size, why);
+}
+
+static bool may_be_plain(const struct pa_client *client)
+{
+    return client->state == PA_CLIENT_LINES && client->verb == PA_VERB_LIST &&
+           !pa_line_pending(&client->line);
+}
+
 static int break_long_line(struct pa_client *client, struct pa_failure *why, const char *bytes,
                            const char *end)
 {
@@ -153,13 +309,13 @@ static int break_long_line(struct pa_client *client, struct pa_failure *why, con
 int pa_client_feed(struct pa_client *client, const char **cursor, const char *end,
                    struct pa_failure *why)
 {
-    assert(client->state == PA_CLIENT_STATUS || client->state == PA_CLIENT_LINES);
+    assert(client->state != PA_CLIENT_IDLE && client->state != PA_CLIENT_BROKEN);
     int r = PA_CLIENT_MORE;
     while (r == PA_CLIENT_MORE) {
         const char *line;
         size_t size;
         pa_line_skip_lf(&client->line, cursor, end);
-        if (client->state == PA_CLIENT_LINES && !pa_line_pending(&client->line)) {
+        if (may_be_plain(client)) {
             r = take_plain_ports(client, cursor, end, why);
             if (r != PA_CLIENT_MORE)
                 break;
@@ -171,8 +327,7 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
             return break_long_line(client, why, *cursor, end);
         if (r < 0)
             return break_off(client, r);
-        r = client->state == PA_CLIENT_STATUS ? take_status(client, line, size, why)
-                                              : take_port(client, line, size, why);
+        r = take_line(client, line, size, why);
     }
     pa_line_skip_lf(&client->line, cursor, end);
     return r;

@@ -3,7 +3,11 @@
 
 /*
  * The client's half of the conversation, for one connection: a request at a
- * time, bytes in, a port or a listing out. Knows no descriptor and no clock.
+ * time, bytes in, an answer out. Knows no descriptor and no clock.
+ *
+ * A connection speaks protocol 1 until HELLO is answered. HELLO goes out in
+ * front of the first request that needs protocol 2, in the same packet. A
+ * manager that does not know it refuses and ends the connection.
  */
 
 #include "pa_buf.h"
@@ -11,6 +15,7 @@
 #include "pa_line.h"
 #include "pa_listing.h"
 #include "pa_wire.h"
+#include "pa_wire2.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +24,7 @@
 enum {
     PA_CLIENT_MORE = 1,   /* all bytes taken, the reply goes on */
     PA_CLIENT_FAILED = 2, /* the manager refused, or broke the protocol */
+    PA_CLIENT_OLD = 3,    /* it does not know HELLO */
 };
 
 /* Bounds on a reply; both far above what a manager of 1000 ports sends. */
@@ -28,26 +34,31 @@ enum {
 };
 
 enum pa_client_state {
-    PA_CLIENT_IDLE,   /* no request is under way */
-    PA_CLIENT_STATUS, /* the first line of the reply is due */
-    PA_CLIENT_LINES,  /* lines of the listing are due */
-    PA_CLIENT_BROKEN, /* it is not known any more where replies begin */
+    PA_CLIENT_IDLE,     /* no request is under way */
+    PA_CLIENT_GREETING, /* the answer to HELLO is due, and then the reply */
+    PA_CLIENT_STATUS,   /* the first line of the reply is due */
+    PA_CLIENT_LINES,    /* lines of the listing are due */
+    PA_CLIENT_BROKEN,   /* it is not known any more where replies begin */
 };
 
 struct pa_client {
     struct pa_line line;
     enum pa_client_state state;
-    enum pa_verb verb; /* what was asked */
-    size_t lines_due;  /* of the listing; what the manager said, so never allocated by */
+    enum pa_protocol protocol; /* that the connection speaks */
+    enum pa_verb verb;         /* what was asked */
+    size_t lines_due; /* of the listing; what the manager said, so never allocated by */
 
-    /* The result of the last request; taken from here by the caller. */
-    uint16_t port;
+    struct pa_answer hello; /* to HELLO; of use in protocol 2 */
+
+    /* The result of the last request; the caller may take the listing from here. */
+    uint16_t port; /* GIMME, ALLOCATE, LISTEN, RELEASE */
     struct pa_listing listing;
+    struct pa_answer answer; /* in protocol 2; until the next request */
 };
 
 #define PA_CLIENT_INIT                                                                         \
     {                                                                                          \
-        .line = PA_LINE_INIT(PA_CLIENT_LINE_BYTES)                                             \
+        .line = PA_LINE_INIT(PA_CLIENT_LINE_BYTES), .protocol = PA_PROTOCOL_1                  \
     }
 
 /* Frees what the client owns, a listing that nobody took included. */
@@ -62,17 +73,39 @@ void pa_client_deinit(struct pa_client *client);
 int pa_client_request(struct pa_buf *request, enum pa_verb verb, const char *name,
                       const char *user);
 
+/*
+ * Appends a request of protocol 2, of LIST or one that enum pa_verb has behind
+ * HELLO, with its line end: for `name` (ALLOCATE and LISTEN) and what *keys says
+ * (RELEASE: keys->port). 0; -ENOMEM; or, with *why filled in, what
+ * pa_keys_parse(), pa_keys_check_name() and pa_wire_append_attributes() find
+ * wrong. On failure *request is as before.
+ */
+int pa_client_request2(struct pa_buf *request, enum pa_verb verb, const char *name,
+                       const struct pa_keys *keys, struct pa_failure *why);
+
+/* Appends HELLO, with its line end. 0, or -ENOMEM with *request as before. */
+int pa_client_hello(struct pa_buf *request);
+
 /* Tells the client that a request is being sent. It must be idle. */
 void pa_client_begin(struct pa_client *client, enum pa_verb verb);
+
+/*
+ * Tells the client that HELLO is being sent and a request behind it; `verb`
+ * PA_VERB_HELLO: none. It must be idle.
+ */
+void pa_client_begin_hello(struct pa_client *client, enum pa_verb verb);
 
 /*
  * Takes received bytes at *cursor up to `end` and advances *cursor behind what
  * it took: to the end of the reply at most.
  *
- * Returns 0 when the reply is complete: client->port or client->listing is
- * there and the client idle again. PA_CLIENT_MORE. PA_CLIENT_FAILED with *why
- * filled in: PA_E_REFUSED, the client idle again, or PA_E_PROTOCOL, the client
- * broken. -ENOMEM, the client broken.
+ * Returns 0 when the reply is complete: what was asked for is there and the
+ * client idle again. PA_CLIENT_MORE. PA_CLIENT_FAILED with *why filled in:
+ * PA_E_PROTOCOL, the client broken, or a refusal, the client idle again. In
+ * protocol 1 a refusal is PA_E_REFUSED with the line as it came, in protocol 2
+ * the error that has the manager's code (PA_E_REFUSED: none has) with the
+ * manager's text. Refused at HELLO already, for want of room, the client is
+ * broken. PA_CLIENT_OLD, the client broken. -ENOMEM, the client broken.
  */
 int pa_client_feed(struct pa_client *client, const char **cursor, const char *end,
                    struct pa_failure *why);

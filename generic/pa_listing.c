@@ -1,4 +1,4 @@
-/* The answer to LIST as the client reads it. */
+/* The answer to LIST or FIND as the client reads it. */
 
 #include "pa_listing.h"
 
@@ -30,25 +30,59 @@ static int grow(struct pa_listing *listing)
     return 0;
 }
 
-int pa_listing_add(struct pa_listing *listing, uint16_t port, const char *both,
-                   size_t name_size, size_t user_size)
+/* `all` has `size` bytes; *entry tells how they are divided. */
+static int add(struct pa_listing *listing, const struct pa_listing_entry *entry,
+               const char *all, size_t size)
 {
-    if (name_size > UINT32_MAX || user_size > UINT32_MAX)
-        return -ENOMEM;
     if (listing->count == listing->capacity) {
         int r = grow(listing);
         if (r < 0)
             return r;
     }
-    int r = pa_buf_append(&listing->text, both, name_size + 1 + user_size);
-    if (r < 0)
-        return r;
-    listing->entries[listing->count++] = (struct pa_listing_entry){
+    int r = pa_buf_append(&listing->text, all, size);
+    if (r == 0)
+        listing->entries[listing->count++] = *entry;
+    return r;
+}
+
+int pa_listing_add(struct pa_listing *listing, uint16_t port, const char *both,
+                   size_t name_size, size_t user_size)
+{
+    if (name_size > UINT32_MAX || user_size > UINT32_MAX)
+        return -ENOMEM;
+    const struct pa_listing_entry entry = {
         .name_size = (uint32_t)name_size,
         .user_size = (uint32_t)user_size,
         .port = port,
     };
-    return 0;
+    return add(listing, &entry, both, name_size + 1 + user_size);
+}
+
+int pa_listing_add_described(struct pa_listing *listing, uint16_t port, const char *all,
+                             size_t name_size, size_t user_size, size_t attributes_size)
+{
+    if (attributes_size == 0)
+        return pa_listing_add(listing, port, all, name_size, user_size);
+    if (name_size > UINT32_MAX || user_size > UINT32_MAX || attributes_size > UINT32_MAX)
+        return -ENOMEM;
+    const struct pa_listing_entry entry = {
+        .name_size = (uint32_t)name_size,
+        .user_size = (uint32_t)user_size,
+        .attributes_size = (uint32_t)attributes_size,
+        .port = port,
+    };
+    return add(listing, &entry, all, name_size + 1 + user_size + 1 + attributes_size);
+}
+
+/* What of the listing's text belongs to an entry: behind the user is a byte if more follows. */
+static size_t behind_user(const struct pa_listing_entry *entry)
+{
+    return entry->attributes_size > 0 ? 1 + (size_t)entry->attributes_size : 0;
+}
+
+const char *pa_listing_attributes(const struct pa_listing_entry *entry)
+{
+    return entry->attributes_size > 0 ? entry->user + entry->user_size + 1 : "";
 }
 
 void pa_listing_seal(struct pa_listing *listing)
@@ -58,7 +92,7 @@ void pa_listing_seal(struct pa_listing *listing)
         struct pa_listing_entry *entry = &listing->entries[i];
         entry->name = text;
         entry->user = text + entry->name_size + 1;
-        text = entry->user + entry->user_size;
+        text = entry->user + entry->user_size + behind_user(entry);
     }
 }
 

@@ -2,7 +2,7 @@
 #define PA_LISTING_H
 
 /*
- * The answer to LIST as the client reads it: entries in the manager's order.
+ * The answer to LIST or FIND as the client reads it: entries in the manager's order.
  *
  * Strings lie in buffers of the listing and carry their sizes; they are not
  * NUL-terminated. They are valid UTF-8 and may hold control characters.
@@ -16,8 +16,9 @@
 struct pa_listing_entry {
     const char *name; /* the application, as listed */
     const char *user;
-    uint32_t name_size; /* bytes */
-    uint32_t user_size; /* bytes */
+    uint32_t name_size;       /* bytes */
+    uint32_t user_size;       /* bytes */
+    uint32_t attributes_size; /* bytes; 0 in the answer to LIST */
     uint16_t port;
 };
 
@@ -25,7 +26,8 @@ struct pa_listing {
     struct pa_listing_entry *entries; /* owned */
     size_t count;
     size_t capacity;    /* entries allocated */
-    struct pa_buf text; /* what the strings point into: name, a byte, user, name... */
+    struct pa_buf text; /* what the strings point into: name, a byte, user, name...; behind a
+                           user a byte and attributes, if there are any */
 };
 
 #define PA_LISTING_NULL                                                                        \
@@ -43,6 +45,16 @@ void pa_listing_deinit(struct pa_listing *listing);
  */
 int pa_listing_add(struct pa_listing *listing, uint16_t port, const char *both,
                    size_t name_size, size_t user_size);
+
+/*
+ * The same with attributes, a Tcl list of keys and values: `all` has one more
+ * byte behind the user, and the list.
+ */
+int pa_listing_add_described(struct pa_listing *listing, uint16_t port, const char *all,
+                             size_t name_size, size_t user_size, size_t attributes_size);
+
+/* The attributes of an entry, entry->attributes_size bytes; "" without. */
+const char *pa_listing_attributes(const struct pa_listing_entry *entry);
 
 /* Sets the pointers of all entries. Nothing may be added after it. */
 void pa_listing_seal(struct pa_listing *listing);

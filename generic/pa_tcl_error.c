@@ -6,25 +6,46 @@
 
 #include <string.h>
 
-static int report(Tcl_Interp *interp, const char *class_token, Tcl_Obj *message)
+/* `code` may be empty. */
+static int report(Tcl_Interp *interp, const char *class_token, const char *code,
+                  Tcl_Obj *message)
 {
-    Tcl_Obj *code[] = {
-        Tcl_NewStringObj("PORTALLOCATOR", -1),
-        Tcl_NewStringObj(class_token, -1),
-        message,
-    };
+    Tcl_Obj *words = Tcl_NewListObj(0, NULL);
+    Tcl_ListObjAppendElement(NULL, words, Tcl_NewStringObj("PORTALLOCATOR", -1));
+    Tcl_ListObjAppendElement(NULL, words, Tcl_NewStringObj(class_token, -1));
+    if (*code)
+        Tcl_ListObjAppendElement(NULL, words, Tcl_NewStringObj(code, -1));
+    Tcl_ListObjAppendElement(NULL, words, message);
     Tcl_SetObjResult(interp, message);
-    Tcl_SetObjErrorCode(interp, Tcl_NewListObj(3, code));
+    Tcl_SetObjErrorCode(interp, words);
     return TCL_ERROR;
+}
+
+static Tcl_Obj *text_of(const struct pa_failure *why)
+{
+    return pa_tcl_utf8_new(why->text, strlen(why->text));
+}
+
+static int report_failure(Tcl_Interp *interp, const struct pa_failure *why, Tcl_Obj *message)
+{
+    return report(interp, pa_error_token(why->error), pa_error_code(why->error), message);
 }
 
 int pa_tcl_error_failure(Tcl_Interp *interp, const struct pa_failure *why)
 {
-    return report(interp, pa_error_token(why->error),
-                  pa_tcl_utf8_new(why->text, strlen(why->text)));
+    return report_failure(interp, why, text_of(why));
+}
+
+int pa_tcl_error_line(Tcl_Interp *interp, const struct pa_failure *why)
+{
+    if (!*pa_error_code(why->error))
+        return pa_tcl_error_failure(interp, why);
+    Tcl_Obj *words[] = {Tcl_NewStringObj("FAIL", -1), text_of(why)};
+    Tcl_Obj *line = Tcl_NewListObj(2, words);
+    return report_failure(interp, why, line);
 }
 
 int pa_tcl_error_usage(Tcl_Interp *interp, Tcl_Obj *message)
 {
-    return report(interp, "USAGE", message);
+    return report(interp, "USAGE", "", message);
 }

@@ -3,7 +3,8 @@
 
 /*
  * Errors as a script sees them: a message, and an errorCode of three elements,
- * {PORTALLOCATOR CLASS message}.
+ * {PORTALLOCATOR CLASS message}, or of four, {PORTALLOCATOR REFUSED CODE
+ * message}, for what has a code word in protocol 2.
  *
  * The classes are those of the error table, and USAGE for a word that the
  * script got wrong. A wrong number of words keeps Tcl's own {TCL WRONGARGS},
@@ -15,6 +16,9 @@
 
 /* Reports why a call failed. Returns TCL_ERROR. */
 int pa_tcl_error_failure(Tcl_Interp *interp, const struct pa_failure *why);
+
+/* The same; of a manager's refusal the message is `FAIL {text}`, its line in protocol 1. */
+int pa_tcl_error_line(Tcl_Interp *interp, const struct pa_failure *why);
 
 /* Reports a word the script got wrong; takes over `message`. Returns TCL_ERROR. */
 int pa_tcl_error_usage(Tcl_Interp *interp, Tcl_Obj *message);

@@ -2,14 +2,15 @@
 
 #include "pa_tcl_object.h"
 
+#include "pa_tcl_allocate.h"
 #include "pa_tcl_error.h"
 #include "pa_tcl_method.h"
 #include "pa_tcl_option.h"
+#include "pa_tcl_query.h"
 #include "pa_tcl_self.h"
+#include "pa_tcl_switch.h"
 #include "pa_tcl_type.h"
 #include "pa_tcl_utf8.h"
-
-#include <string.h>
 
 struct pa_tcl_object {
     size_t references; /* the command's, and one for each call that runs */
@@ -146,58 +147,17 @@ static int method_configurelist(void *self, Tcl_Interp *interp, int objc, Tcl_Ob
 
 /* -------------------------------------------------------------- queries -- */
 
-static int list_ports(struct pa_tcl_object *object, Tcl_Interp *interp,
-                      struct pa_listing *listing)
+static struct pa_tcl_query query_of(const struct pa_tcl_object *object)
 {
-    struct pa_failure why;
-    if (pa_call_list(object->call, object->options.timeout_ms, listing, &why) != 0)
-        return pa_tcl_error_failure(interp, &why);
-    return TCL_OK;
-}
-
-/*
- * The user of an entry. Neighbours mostly have the same one: they share its
- * object, which is the caller's in *user and *last, both NULL at first.
- */
-static Tcl_Obj *share_user(const struct pa_listing_entry *entry,
-                           const struct pa_listing_entry **last, Tcl_Obj **user)
-{
-    if (!*last || (*last)->user_size != entry->user_size ||
-        memcmp((*last)->user, entry->user, entry->user_size) != 0) {
-        *last = entry;
-        *user = pa_tcl_utf8_new(entry->user, entry->user_size);
-    }
-    return *user;
-}
-
-/* The list of {port application user} of all entries. */
-static Tcl_Obj *describe_ports(const struct pa_listing *listing)
-{
-    Tcl_Obj *list = Tcl_NewListObj(0, NULL);
-    const struct pa_listing_entry *last = NULL;
-    Tcl_Obj *user = NULL;
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        Tcl_Obj *elements[] = {
-            Tcl_NewWideIntObj(entry->port),
-            pa_tcl_utf8_new(entry->name, entry->name_size),
-            share_user(entry, &last, &user),
-        };
-        Tcl_ListObjAppendElement(NULL, list, Tcl_NewListObj(3, elements));
-    }
-    return list;
+    return (struct pa_tcl_query){object->call, object->options.timeout_ms};
 }
 
 static int method_list_ports(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     (void)objc;
     (void)objv;
-    struct pa_listing listing;
-    if (list_ports(self, interp, &listing) != TCL_OK)
-        return TCL_ERROR;
-    Tcl_SetObjResult(interp, describe_ports(&listing));
-    pa_listing_deinit(&listing);
-    return TCL_OK;
+    const struct pa_tcl_query query = query_of(self);
+    return pa_tcl_query_ports(&query, interp);
 }
 
 /* The user in word 3 if it is there and not empty, else the caller. */
@@ -208,18 +168,6 @@ static int wanted_user(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], Tcl_
     return pa_tcl_self_user(interp, user);
 }
 
-static int find_port(struct pa_tcl_object *object, Tcl_Interp *interp, const char *service,
-                     const char *user)
-{
-    struct pa_listing listing;
-    if (list_ports(object, interp, &listing) != TCL_OK)
-        return TCL_ERROR;
-    const struct pa_listing_entry *entry = pa_listing_find(&listing, service, user);
-    Tcl_SetObjResult(interp, entry ? Tcl_NewWideIntObj(entry->port) : Tcl_NewObj());
-    pa_listing_deinit(&listing);
-    return TCL_OK;
-}
-
 static int method_find_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     Tcl_DString service;
@@ -228,79 +176,158 @@ static int method_find_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj 
     int code = pa_tcl_utf8_get(interp, "service name", objv[2], &service);
     if (code == TCL_OK)
         code = wanted_user(interp, objc, objv, &user);
-    if (code == TCL_OK)
-        code = find_port(self, interp, Tcl_DStringValue(&service), Tcl_DStringValue(&user));
+    if (code == TCL_OK) {
+        const struct pa_tcl_query query = query_of(self);
+        code = pa_tcl_query_server(&query, interp, Tcl_DStringValue(&service),
+                                   Tcl_DStringValue(&user));
+    }
     Tcl_DStringFree(&service);
     Tcl_DStringFree(&user);
     return code;
-}
-
-/* The list of {user port} of the entries of that name. */
-static Tcl_Obj *users_of(const struct pa_listing *listing, const char *service)
-{
-    size_t size = strlen(service);
-    Tcl_Obj *users = Tcl_NewListObj(0, NULL);
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        if (entry->name_size != size || memcmp(entry->name, service, size) != 0)
-            continue;
-        Tcl_Obj *elements[] = {
-            pa_tcl_utf8_new(entry->user, entry->user_size),
-            Tcl_NewWideIntObj(entry->port),
-        };
-        Tcl_ListObjAppendElement(NULL, users, Tcl_NewListObj(2, elements));
-    }
-    return users;
 }
 
 static int method_find_server_all_users(void *self, Tcl_Interp *interp, int objc,
                                         Tcl_Obj *const objv[])
 {
     (void)objc;
-    struct pa_listing listing;
+    const struct pa_tcl_query query = query_of(self);
     Tcl_DString service;
     int code = pa_tcl_utf8_get(interp, "service name", objv[2], &service);
     if (code == TCL_OK)
-        code = list_ports(self, interp, &listing);
-    if (code == TCL_OK) {
-        Tcl_SetObjResult(interp, users_of(&listing, Tcl_DStringValue(&service)));
-        pa_listing_deinit(&listing);
-    }
+        code = pa_tcl_query_users(&query, interp, Tcl_DStringValue(&service));
     Tcl_DStringFree(&service);
     return code;
 }
 
-/* ----------------------------------------------------------- connection -- */
-
-static int allocate(struct pa_tcl_object *object, Tcl_Interp *interp, const char *name,
-                    const char *user)
+static int method_find(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    struct pa_failure why;
-    uint16_t port;
-    if (pa_call_allocate(object->call, name, user, object->options.timeout_ms, &port, &why) !=
-        0)
-        return pa_tcl_error_failure(interp, &why);
-    Tcl_SetObjResult(interp, Tcl_NewWideIntObj(port));
-    return TCL_OK;
+    const struct pa_tcl_query query = query_of(self);
+    struct pa_tcl_switches switches;
+    int code = pa_tcl_switches_parse(&switches, interp, PA_VERB_FIND, objc - 2, objv + 2);
+    if (code == TCL_OK)
+        code = pa_tcl_query_find(&query, interp, &switches);
+    pa_tcl_switches_deinit(&switches);
+    return code;
 }
 
-static int method_allocate_port(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
-{
-    Tcl_Obj *application = objc > 2 ? objv[2] : pa_tcl_self_name(interp);
-    Tcl_IncrRefCount(application);
+/* ----------------------------------------------------------- allocating -- */
+
+/* A wish as the script words it, in UTF-8. */
+struct wording {
     Tcl_DString name;
     Tcl_DString user;
-    Tcl_DStringInit(&user);
-    int code = pa_tcl_utf8_get(interp, "application name", application, &name);
+    struct pa_tcl_wish wish;
+};
+
+/* Whatever it returns, end_wording() is due. */
+static int begin_wording(struct wording *wording, Tcl_Interp *interp, Tcl_Obj *application)
+{
+    Tcl_DStringInit(&wording->user);
+    int code = pa_tcl_utf8_get(interp, "application name", application, &wording->name);
     if (code == TCL_OK)
-        code = pa_tcl_self_user(interp, &user);
-    if (code == TCL_OK)
-        code = allocate(self, interp, Tcl_DStringValue(&name), Tcl_DStringValue(&user));
-    Tcl_DStringFree(&name);
-    Tcl_DStringFree(&user);
+        code = pa_tcl_self_user(interp, &wording->user);
+    return code;
+}
+
+static const struct pa_tcl_wish *wish_of(struct wording *wording,
+                                         const struct pa_tcl_object *object)
+{
+    wording->wish =
+        (struct pa_tcl_wish){Tcl_DStringValue(&wording->name), Tcl_DStringValue(&wording->user),
+                             object->options.timeout_ms};
+    return &wording->wish;
+}
+
+static void end_wording(struct wording *wording)
+{
+    Tcl_DStringFree(&wording->name);
+    Tcl_DStringFree(&wording->user);
+}
+
+static int allocate(struct pa_tcl_object *object, Tcl_Interp *interp, Tcl_Obj *application,
+                    int count, Tcl_Obj *const options[])
+{
+    struct pa_tcl_switches switches;
+    struct wording wording;
+    int code = begin_wording(&wording, interp, application);
+    if (code == TCL_OK && count == 0) {
+        code = pa_tcl_allocate(object->call, interp, wish_of(&wording, object));
+    } else if (code == TCL_OK) {
+        code = pa_tcl_switches_parse(&switches, interp, PA_VERB_ALLOCATE, count, options);
+        if (code == TCL_OK)
+            code =
+                pa_tcl_allocate_so(object->call, interp, wish_of(&wording, object), &switches);
+        pa_tcl_switches_deinit(&switches);
+    }
+    end_wording(&wording);
+    return code;
+}
+
+static const char allocate_usage[] = "?application? ?option value ...?";
+
+/* An odd number of words begins with the application: so it may be named like an option. */
+static int method_allocate_port(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    int named = (objc - 2) % 2;
+    if (!named && objc > 2 && *Tcl_GetString(objv[2]) != '-') {
+        Tcl_WrongNumArgs(interp, 2, objv, allocate_usage);
+        return TCL_ERROR;
+    }
+    Tcl_Obj *application = named ? objv[2] : pa_tcl_self_name(interp);
+    Tcl_IncrRefCount(application);
+    int code = allocate(self, interp, application, objc - 2 - named, objv + 2 + named);
     Tcl_DecrRefCount(application);
     return code;
 }
+
+/* A call of its own for a channel that listens. */
+static int new_call(const struct pa_tcl_object *object, Tcl_Interp *interp,
+                    struct pa_call **call)
+{
+    Tcl_DString host;
+    int code = pa_tcl_utf8_get(interp, "host name", object->options.hostname, &host);
+    if (code == TCL_OK) {
+        *call = pa_call_new(Tcl_DStringValue(&host), object->options.port);
+        code = *call ? TCL_OK : report_memory(interp);
+    }
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+static int method_listen(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_object *object = self;
+    struct pa_tcl_switches switches;
+    struct wording wording;
+    struct pa_call *call;
+    int code = begin_wording(&wording, interp, objv[2]);
+    if (code == TCL_OK) {
+        code = pa_tcl_switches_parse(&switches, interp, PA_VERB_LISTEN, objc - 4, objv + 4);
+        if (code == TCL_OK)
+            code = new_call(object, interp, &call);
+        if (code == TCL_OK)
+            code = pa_tcl_allocate_listener(call, interp, object->home,
+                                            wish_of(&wording, object), &switches, objv[3]);
+        pa_tcl_switches_deinit(&switches);
+    }
+    end_wording(&wording);
+    return code;
+}
+
+static int method_release(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    (void)objc;
+    struct pa_tcl_object *object = self;
+    struct pa_failure why;
+    uint16_t port;
+    if (pa_tcl_switch_port(interp, objv[2], &port) != TCL_OK)
+        return TCL_ERROR;
+    if (pa_call_release(object->call, port, object->options.timeout_ms, &why) != 0)
+        return pa_tcl_error_failure(interp, &why);
+    return TCL_OK;
+}
+
+/* ----------------------------------------------------------- connection -- */
 
 static int method_open_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
@@ -344,9 +371,10 @@ static const struct pa_tcl_method method_table[] = {
     {"OpenServer", method_open_server, 0, 0, NULL},
     /*
      * Asks for a port for the application, by default the script's own name, and
-     * returns it. The port is the process's until the interpreter is deleted.
+     * returns it. The port is the process's until it is released or the interpreter
+     * is deleted. Options ask for several, for a certain one, and so on.
      */
-    {"allocatePort", method_allocate_port, 0, 1, "?application?"},
+    {"allocatePort", method_allocate_port, 0, -1, allocate_usage},
     /* Returns the value of an option. */
     {"cget", method_cget, 1, 1, "option"},
     /* Describes all options or one, or sets some: all of those given or none. */
@@ -355,6 +383,8 @@ static const struct pa_tcl_method method_table[] = {
     {"configurelist", method_configurelist, 1, 1, "optionlist"},
     /* Deletes the allocator; the ports it allocated stay allocated. */
     {"destroy", method_destroy, 0, 0, NULL},
+    /* Returns dictionaries of the ports in use whose name and user match the patterns. */
+    {"find", method_find, 0, -1, "?option value ...?"},
     /* Returns the port of a service of a user, by default the caller; "" if there is none. */
     {"findServer", method_find_server, 1, 2, "service ?user?"},
     /* Returns the list of {user port} of a service. */
@@ -363,6 +393,10 @@ static const struct pa_tcl_method method_table[] = {
     {"info", method_info, 1, -1, "command ?arg ...?"},
     /* Returns the list of {port application user} of all ports in use. */
     {"listPorts", method_list_ports, 0, 0, NULL},
+    /* Returns a channel like that of `socket -server`, on a port of the manager's. */
+    {"listen", method_listen, 2, -1, "application command ?option value ...?"},
+    /* Releases a port of the user's. */
+    {"release", method_release, 1, 1, "port"},
     {NULL, NULL, 0, 0, NULL},
 };
 
@@ -455,6 +489,8 @@ int pa_tcl_object_new(Tcl_Interp *interp, struct pa_tcl_home *home, const char *
     *object = (struct pa_tcl_object){.references = 1, .home = pa_tcl_home_ref(home)};
     pa_tcl_options_init(&object->options);
     object->call = pa_call_new(NULL, 0);
+    if (object->call)
+        pa_call_set_hold(object->call, true);
     int code = object->call ? configure(object, interp, count, words) : report_memory(interp);
     if (code == TCL_OK)
         code = create_command(object, interp, name);

@@ -1,11 +1,11 @@
-/* The wire: requests and replies of protocol 1 as values. */
+/* The wire: requests of both protocols and replies of protocol 1 as values. */
 
 #include "pa_wire.h"
 
 #include "pa_tcl_compat.h"
 #include "pa_text.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,9 +88,86 @@ static int take_names(struct pa_request *request, const char *const *words, Tcl_
     return 0;
 }
 
-int pa_request_parse(struct pa_request *request, const char *line, size_t size)
+/* The connection goes on in the highest protocol that both know. */
+static int take_version(const char *const *words, Tcl_Size count)
+{
+    static const char digits[] = "0123456789";
+    if (count == 0 || !*words[0] || words[0][strspn(words[0], digits)])
+        return PA_E_INVALID_REQUEST;
+    const char *number = words[0] + strspn(words[0], "0");
+    return strlen(number) > 1 || *number >= '0' + PA_PROTOCOL_2 ? 0 : PA_E_INVALID_REQUEST;
+}
+
+/* The canonical form of -attributes takes the place of what came. */
+static int take_attributes(struct pa_request *request, struct pa_failure *why)
+{
+    struct pa_buf list = PA_BUF_NULL;
+    int r = pa_wire_append_attributes(&list, request->keys.attributes, why);
+    if (r == 0)
+        r = pa_buf_append(&list, "", 1);
+    if (r != 0) {
+        pa_buf_deinit(&list);
+        return r;
+    }
+    request->joined = list.data;
+    request->keys.attributes = list.data;
+    return 0;
+}
+
+/* What an error names is sent back: it has to be text. */
+static bool are_utf8(const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; ++i)
+        if (!pa_text_is_utf8(words[i]))
+            return false;
+    return true;
+}
+
+/* Reads the words behind a verb of protocol 2. */
+static int take_keys(struct pa_request *request, const char *const *words, size_t count,
+                     struct pa_failure *why)
+{
+    size_t first = pa_verb_words(request->verb);
+    if (count < first)
+        return pa_failure_set(why, PA_E_WRONG_WORDS, pa_verb_usage(request->verb));
+    int r = 0;
+    if (first > 0 && request->verb != PA_VERB_RELEASE) {
+        request->name = words[0];
+        r = pa_keys_check_name(words[0]);
+    }
+    if (r == 0 && !are_utf8(words, count))
+        r = PA_E_NOT_A_CHARACTER;
+    if (r != 0)
+        return pa_failure_set(why, (enum pa_error)r);
+    if (request->verb == PA_VERB_RELEASE)
+        r = pa_keys_parse_port(&request->keys.port, "port", words[0], why);
+    if (r == 0)
+        r = pa_keys_parse(&request->keys, request->verb, words + first, count - first, why);
+    return r == 0 && *request->keys.attributes ? take_attributes(request, why) : r;
+}
+
+static int take_words(struct pa_request *request, enum pa_protocol protocol,
+                      const char *const *words, Tcl_Size count, struct pa_failure *why)
+{
+    enum pa_verb verb = count > 0 ? pa_verb_find(words[0]) : PA_VERB_COUNT;
+    if (verb == PA_VERB_COUNT || (verb > PA_VERB_HELLO && protocol == PA_PROTOCOL_1))
+        return PA_E_INVALID_REQUEST;
+    request->verb = verb;
+    if (verb == PA_VERB_LIST)
+        return 0;
+    if (verb == PA_VERB_HELLO)
+        return take_version(words + 1, count - 1);
+    if (verb != PA_VERB_GIMME)
+        return take_keys(request, words + 1, (size_t)count - 1, why);
+    int r = take_names(request, words + 1, count - 1);
+    return r > 0 ? pa_failure_set(why, (enum pa_error)r) : r;
+}
+
+int pa_request_parse(struct pa_request *request, enum pa_protocol protocol, const char *line,
+                     size_t size, struct pa_failure *why)
 {
     *request = (struct pa_request)PA_REQUEST_NULL;
+    request->keys = (struct pa_keys)PA_KEYS_INIT;
     int r = take_text(request, line, size);
     if (r < 0)
         return r;
@@ -99,15 +176,7 @@ int pa_request_parse(struct pa_request *request, const char *line, size_t size)
     if (has_nul(line, size) || Tcl_SplitList(NULL, request->text, &count, &words) != TCL_OK)
         return PA_E_INVALID_REQUEST;
     request->words = (void *)words;
-    if (count > 0 && strcmp(words[0], "LIST") == 0) {
-        request->verb = PA_VERB_LIST;
-        return 0;
-    }
-    if (count > 0 && strcmp(words[0], "GIMME") == 0) {
-        request->verb = PA_VERB_GIMME;
-        return take_names(request, words + 1, count - 1);
-    }
-    return PA_E_INVALID_REQUEST;
+    return take_words(request, protocol, words, count, why);
 }
 
 void pa_request_deinit(struct pa_request *request)
@@ -182,6 +251,117 @@ int pa_wire_append_pair(struct pa_buf *buf, const char *first, const char *secon
 {
     int r = append_quoted(buf, first);
     return r < 0 ? r : pa_wire_append_element(buf, second);
+}
+
+/* ---------------------------------------------------------------- lists -- */
+
+bool pa_words_split(struct pa_words *words, const char *list)
+{
+    Tcl_Size count;
+    const char **split;
+    *words = (struct pa_words)PA_WORDS_NULL;
+    if (Tcl_SplitList(NULL, list, &count, &split) != TCL_OK)
+        return false;
+    *words = (struct pa_words){split, (size_t)count, (void *)split};
+    return true;
+}
+
+int pa_words_split_line(struct pa_words *words, const char *line, size_t size)
+{
+    *words = (struct pa_words)PA_WORDS_NULL;
+    if (has_nul(line, size))
+        return PA_E_INVALID_REQUEST;
+    struct pa_buf text;
+    int r = copy_line(&text, line, size);
+    if (r < 0)
+        return r;
+    bool good = pa_words_split(words, text.data);
+    pa_buf_deinit(&text);
+    return good ? 0 : PA_E_INVALID_REQUEST;
+}
+
+void pa_words_deinit(struct pa_words *words)
+{
+    if (words->memory)
+        Tcl_Free(words->memory);
+    *words = (struct pa_words)PA_WORDS_NULL;
+}
+
+static int compare_strings(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/* Whether a key, every second word, is there twice: 0 or 1; -ENOMEM. */
+static int has_twin(const struct pa_words *words)
+{
+    size_t count = words->count / 2;
+    const char **keys = malloc((count + 1) * sizeof *keys);
+    if (!keys)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; ++i)
+        keys[i] = words->words[2 * i];
+    qsort(keys, count, sizeof *keys, compare_strings);
+    int twin = 0;
+    for (size_t i = 1; i < count && !twin; ++i)
+        twin = strcmp(keys[i - 1], keys[i]) == 0;
+    free(keys);
+    return twin;
+}
+
+/* What attributes have to be and are not; NULL if they are well. */
+static const char *wrong_words(const struct pa_words *words)
+{
+    if (words->count % 2 != 0)
+        return "a list of an even number of words";
+    for (size_t i = 0; i < words->count; ++i) {
+        if (i % 2 == 0 && !*words->words[i])
+            return "without an empty key";
+        if (pa_text_has_control(words->words[i]) || !pa_text_is_utf8(words->words[i]))
+            return "without control characters and halves of surrogate pairs";
+    }
+    return NULL;
+}
+
+static int append_words(struct pa_buf *buf, const struct pa_words *words)
+{
+    int r = words->count > 0 ? append_quoted(buf, words->words[0]) : 0;
+    for (size_t i = 1; i < words->count && r == 0; ++i)
+        r = pa_wire_append_element(buf, words->words[i]);
+    return r;
+}
+
+static int append_attributes(struct pa_buf *buf, const struct pa_words *words,
+                             const char **expected)
+{
+    size_t before = buf->size;
+    *expected = wrong_words(words);
+    int r = *expected ? 0 : has_twin(words);
+    if (r > 0)
+        *expected = "without a key that is there twice";
+    if (r < 0 || *expected)
+        return r < 0 ? r : PA_E_BAD_VALUE;
+    r = append_words(buf, words);
+    if (r == 0 && buf->size - before > PA_KEYS_ATTRIBUTES_BYTES) {
+        *expected = "at most 2048 bytes";
+        r = PA_E_BAD_VALUE;
+    }
+    if (r != 0)
+        buf->size = before;
+    return r;
+}
+
+int pa_wire_append_attributes(struct pa_buf *buf, const char *list, struct pa_failure *why)
+{
+    struct pa_words words;
+    const char *expected = "a list";
+    int r = PA_E_BAD_VALUE;
+    if (pa_words_split(&words, list))
+        r = append_attributes(buf, &words, &expected);
+    if (r > 0)
+        pa_failure_set(why, PA_E_BAD_VALUE, "-attributes", expected, list);
+    pa_words_deinit(&words);
+    return r;
 }
 
 /* -------------------------------------------------------------- replies -- */

@@ -249,8 +249,9 @@ proc check::tcl {} {
         PA_LSPORTS=[checked lsports] PA_PORTS_HELPER=[checked ports-helper] \
         PA_PORTRESERVE=[checked portreserve] PA_PORTRELEASE=[checked portrelease] \
         PA_RESERVE_HELPER=[file join $build reserve-helper] PA_RPCBIND=[rpcbind] \
+        PA_RACE_HELPER=[file join $build race-helper] \
         PA_SPOOL_CLIENT=[checked spool-client] PA_SPOOL_DAEMON=[checked spool-daemon] \
-        PA_SPOOL_STATUS=[checked spool-status]]
+        PA_SPOOL_STATUS=[checked spool-status] PA_GREETER=[checked greeter]]
     foreach file [lsort [glob -directory [file join $source tests] *.test]] {
         suite [file tail $file] total \
             [list env {*}$settings {*}[tclsh] $file]

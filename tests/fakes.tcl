@@ -18,6 +18,7 @@
 #            equal names, a request in two packets ends the connection
 #   rust     the one written in Rust: LF, `FAIL - text`, no second port of the
 #            same name, only the first line of a packet is read
+#   new      knows HELLO and finds nothing; refuses everything else by a code that is new
 #   silent   accepts and never answers
 #   half     begins an answer and never ends it
 #   hangup   begins an answer and closes
@@ -242,6 +243,16 @@ proc give_rust {channel name user} {
     reply $channel "OK [take $channel $name $user]\n" \n
 }
 
+proc packet_new {channel packet} {
+    foreach request [split [string trim [string map {\r {}} $packet]] \n] {
+        switch -glob -- $request {
+            HELLO* { reply $channel "OK 2 {find}\n" }
+            FIND*  { reply $channel "OK 0\n" }
+            default { reply $channel "FAIL NOTTODAY {come again tomorrow}\n" }
+        }
+    }
+}
+
 proc packet_silent {channel packet} {
 }
 
@@ -255,17 +266,23 @@ proc packet_hangup {channel packet} {
 }
 
 proc packet_slow {channel packet} {
-    set text "OK 1\r\n31000 slow someone\r\n"
-    if {[string match GIMME* $packet]} {
-        set text "OK 31000\r\n"
+    switch -glob -- $packet {
+        GIMME* { drip $channel "OK 31000\r\n" }
+        LIST*  { drip $channel "OK 1\r\n31000 slow someone\r\n" }
+        default { drip $channel "FAIL {Invalid request}\r\n" 1 }
     }
-    drip $channel $text
 }
 
-proc drip {channel text} {
-    if {$channel in $::channels && $text ne {}} {
+# Closes behind it if told so.
+proc drip {channel text {last 0}} {
+    if {$channel ni $::channels} {
+        return
+    }
+    if {$text ne {}} {
         puts -nonewline $channel [string index $text 0]
-        after [dict get $::settings -delay] [list drip $channel [string range $text 1 end]]
+        after [dict get $::settings -delay] [list drip $channel [string range $text 1 end] $last]
+    } elseif {$last} {
+        forget $channel
     }
 }
 

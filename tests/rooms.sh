@@ -23,9 +23,9 @@ includes() {
     grep -rlE --include='*.[ch]' "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]${header}[>\"]" "$@"
 }
 
-rule "uv.h belongs to conn, conns, server, requests and portreserve" \
+rule "uv.h belongs to conn, conn_send, conns, identify, waiters, server, requests and portreserve" \
     "$(includes 'uv\.h' generic unix daemon ports tools |
-        grep -vE '^daemon/(conn|conns|server|requests|portreserve)\.[ch]$')"
+        grep -vE '^daemon/(conn|conn_send|conns|identify|waiters|server|requests|portreserve)\.[ch]$')"
 rule "tcl.h belongs to pa_tcl_compat.h and ports_tcl.h" \
     "$(includes 'tcl\.h' generic unix daemon ports tools |
         grep -vE '^(generic/pa_tcl_compat|ports/ports_tcl)\.h$')"
@@ -39,7 +39,7 @@ rule "no socket header in generic/" \
     "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' generic)"
 rule "no socket header in the table and the session" \
     "$(includes '(sys/socket|netinet/[a-z]*|arpa/inet|netdb|sys/un)\.h' daemon |
-        grep -E '/(table|slots|suffix|roster|session|journal|usage|spec|keeper)\.')"
+        grep -E '/(table|table_index|slots|suffix|roster|session|grant|refuse|find|quota|names|journal|usage|spec|keeper)\.')"
 rule "generic/ depends on nothing of unix/ and daemon/, but for the Tcl face" \
     "$(for header in unix/*.h daemon/*.h; do
         includes "$(basename "$header" | sed 's/\./\\./')" generic

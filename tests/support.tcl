@@ -201,8 +201,10 @@ proc manager::start {args} {
     } else {
         lassign [support::range] low high
     }
-    set switches [dict create -ports $low-$high -listen 0 -log $dir/log \
-        -usagefile $dir/ports.txt -portfile $dir/listen.port -pidfile $dir/pid]
+    # Tests claim to be whoever they like.
+    set switches [dict create -ports $low-$high -listen 0 -owner trust -log $dir/log \
+        -socket $dir/socket -usagefile $dir/ports.txt -portfile $dir/listen.port \
+        -pidfile $dir/pid]
     set switches [dict merge $switches $args]
     # Should the test file die, its manager dies with it.
     set guard {}
@@ -212,7 +214,7 @@ proc manager::start {args} {
     set channel [open |[list {*}$guard $::env(PA_DAEMON) {*}$switches > $dir/out 2> $dir/err] w]
     set handle [dict create pid [pid $channel] low $low high $high dir $dir channel $channel \
         out $dir/out err $dir/err]
-    foreach file {log usagefile portfile pidfile} {
+    foreach file {log usagefile portfile pidfile socket} {
         dict set handle $file [dict get $switches -$file]
     }
     lappend support::managers $handle
@@ -221,7 +223,7 @@ proc manager::start {args} {
         set status [stop $handle]
         error "the port manager ended ($status): [read_file $dir/out][read_file $dir/err]"
     }
-    dict set handle port [string trim [read_file [dict get $handle portfile]]]
+    dict set handle port [lindex [split [read_file [dict get $handle portfile]] \n] 0]
     return $handle
 }
 

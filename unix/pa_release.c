@@ -17,6 +17,7 @@
 
 #include "pa_reserve.h"
 #include "pa_text.h"
+#include "pa_unix.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -27,15 +28,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 enum {
     NOBODY = PA_RELEASE_FAILED + 1, /* there is no socket, or nobody listens on it */
-
-    MS_PER_S = 1000,
-    US_PER_MS = 1000,
 
     CHUNK_BYTES = 64 * 1024, /* received at a time */
     PORT_BYTES = 300,        /* of a port in a list: the name of a file, four short words */
@@ -103,26 +100,6 @@ static int fail_path(const struct call *call)
     return set_text(call->failure, text);
 }
 
-/* connect(2) that waits until the deadline. 0, PA_SOCKET_TIMEOUT or -errno. */
-static int connect_within(int fd, const struct sockaddr_un *address,
-                          const struct pa_deadline *deadline)
-{
-    for (;;) {
-        int left_ms = pa_deadline_left_ms(deadline);
-        int wait_ms = left_ms > 0 ? left_ms : 1; /* 0 would be for ever */
-        struct timeval wait = {.tv_sec = wait_ms / MS_PER_S,
-                               .tv_usec = (suseconds_t)(wait_ms % MS_PER_S) * US_PER_MS};
-        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) < 0)
-            return -errno;
-        if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
-            return 0;
-        if (errno == EAGAIN || (errno == EINTR && left_ms == 0))
-            return PA_SOCKET_TIMEOUT;
-        if (errno != EINTR)
-            return -errno;
-    }
-}
-
 /* 0 with the descriptor in *fd, NOBODY or PA_RELEASE_FAILED; both fill in the text. */
 static int open_socket(const struct call *call, int type, const char *suffix, int *fd)
 {
@@ -133,7 +110,7 @@ static int open_socket(const struct call *call, int type, const char *suffix, in
     int made = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (made < 0)
         return fail_errno(call, suffix, "cannot make a socket", errno);
-    int r = connect_within(made, &address, call->deadline);
+    int r = pa_unix_connect_within(made, &address, call->deadline);
     if (r == 0) {
         *fd = made;
         return 0;

@@ -3,7 +3,8 @@
  *
  * The happy path: one request a family; the kernel has begun to answer when
  * send(2) returns, and goes on each time that a datagram is read. Each holds
- * many messages, one a socket; NLMSG_DONE is the last.
+ * many messages, one a socket; NLMSG_DONE is the last. A request for one
+ * connection is answered by one message, without NLMSG_DONE.
  *
  * What can fail: the kernel refuses (NLMSG_ERROR, or an error within
  * NLMSG_DONE), or an answer is cut short. The rest of an answer would be in the
@@ -34,6 +35,8 @@ enum {
 /* What is asked for, and who is told of the answer. */
 struct query {
     bool tcp;
+    bool one; /* connection: that of `id` */
+    struct inet_diag_sockid id;
     int family;
     uint16_t port; /* 0: all */
     uint32_t states;
@@ -114,10 +117,40 @@ static int send_request(struct pa_sockdiag *diag, const struct query *query,
         add_filter(&request, query->port);
     else
         request.header.nlmsg_len = offsetof(struct request, filter);
+    if (query->one) {
+        request.header.nlmsg_flags = NLM_F_REQUEST;
+        request.query.id = query->id;
+    }
     return pa_socket_send(diag->fd, (const char *)&request, request.header.nlmsg_len, deadline);
 }
 
 /* --------------------------------------------------------------- answer -- */
+
+/* An address as IPv6; IPv4 in its mapped form. */
+static struct in6_addr as_ipv6(int family, const uint32_t *address)
+{
+    struct in6_addr ipv6 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    if (family == AF_INET)
+        memcpy(&ipv6.s6_addr[12], address, sizeof *address);
+    else
+        memcpy(&ipv6, address, sizeof ipv6);
+    return ipv6;
+}
+
+/*
+ * Whether a socket has the very ends that were asked for. Where no connection
+ * has, the kernel goes on to show a listener on that port.
+ */
+static bool is_asked_for(const struct query *query, const struct inet_diag_msg *message)
+{
+    struct in6_addr own = as_ipv6(message->idiag_family, message->id.idiag_src);
+    struct in6_addr other = as_ipv6(message->idiag_family, message->id.idiag_dst);
+    struct in6_addr asked_own = as_ipv6(query->family, query->id.idiag_src);
+    struct in6_addr asked_other = as_ipv6(query->family, query->id.idiag_dst);
+    return message->id.idiag_sport == query->id.idiag_sport &&
+           message->id.idiag_dport == query->id.idiag_dport &&
+           IN6_ARE_ADDR_EQUAL(&own, &asked_own) && IN6_ARE_ADDR_EQUAL(&other, &asked_other);
+}
 
 static bool is_any(int family, const uint32_t address[4])
 {
@@ -135,6 +168,8 @@ static int read_socket(struct query *query, const char *body, size_t size)
     if (size < sizeof message)
         return -EBADMSG;
     memcpy(&message, body, sizeof message);
+    if (query->one && !is_asked_for(query, &message))
+        return ANSWERED;
     struct pa_sockdiag_socket found = {
         .tcp = query->tcp,
         .wildcard = is_any(message.idiag_family, message.id.idiag_src),
@@ -146,7 +181,7 @@ static int read_socket(struct query *query, const char *body, size_t size)
     };
     query->visit(query->context, &found);
     ++query->count;
-    return 0;
+    return query->one ? ANSWERED : 0;
 }
 
 /* NLMSG_ERROR and NLMSG_DONE begin with 0 or -errno: `otherwise`, or that. */
@@ -282,4 +317,75 @@ int pa_sockdiag_services(struct pa_sockdiag *diag, pa_sockdiag_visit *visit, voi
         return listeners;
     int others = ask(diag, &udp);
     return others < 0 ? others : listeners + others;
+}
+
+/* -------------------------------------------------------- one connection -- */
+
+/* One end as it goes into a request; false when the address is neither IPv4 nor IPv6. */
+static bool take_end(const struct sockaddr_storage *from, struct in6_addr *address,
+                     uint16_t *port, uint32_t *scope)
+{
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)from;
+        *address = as_ipv6(AF_INET, &ipv4->sin_addr.s_addr);
+        *port = ipv4->sin_port;
+        return true;
+    }
+    if (from->ss_family != AF_INET6)
+        return false;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)from;
+    *address = ipv6->sin6_addr;
+    *port = ipv6->sin6_port;
+    *scope = ipv6->sin6_scope_id;
+    return true;
+}
+
+static void put_address(int family, uint32_t to[4], const struct in6_addr *address)
+{
+    if (family == AF_INET)
+        memcpy(to, &address->s6_addr[12], sizeof *to);
+    else
+        memcpy(to, address, sizeof *address);
+}
+
+/*
+ * Fills in the ends. A socket that is bound to a device is shown only to those
+ * who name it: within a host that is the loopback device, or the one that a
+ * link-local address belongs to.
+ */
+static int ask_for_end(struct query *query, const struct pa_sockdiag_end *end)
+{
+    enum { LOOPBACK_INDEX = 1 }; /* LOOPBACK_IFINDEX of the kernel */
+    struct in6_addr own;
+    struct in6_addr other;
+    uint32_t scope = 0;
+    if (!take_end(end->own, &own, &query->id.idiag_sport, &scope) ||
+        !take_end(end->other, &other, &query->id.idiag_dport, &scope) ||
+        !IN6_IS_ADDR_V4MAPPED(&own) != !IN6_IS_ADDR_V4MAPPED(&other))
+        return -EAFNOSUPPORT;
+    query->family = IN6_IS_ADDR_V4MAPPED(&own) ? AF_INET : AF_INET6;
+    put_address(query->family, query->id.idiag_src, &own);
+    put_address(query->family, query->id.idiag_dst, &other);
+    query->id.idiag_if = scope != 0 ? scope : LOOPBACK_INDEX;
+    query->id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    query->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    return 0;
+}
+
+int pa_sockdiag_of_connection(struct pa_sockdiag *diag, const struct pa_sockdiag_end *end,
+                              struct pa_sockdiag_socket *found)
+{
+    struct array array = {.sockets = found, .capacity = 1};
+    struct query query = {
+        .tcp = true, .one = true, .states = all_states, .visit = keep, .context = &array};
+    int r = ask_for_end(&query, end);
+    if (r < 0)
+        return r;
+    r = ask_family(diag, &query, query.family);
+    if (r == 0)
+        return query.count;
+    if (r == -ENOENT) /* the whole answer */
+        return 0;
+    pa_sockdiag_close(diag);
+    return r;
 }

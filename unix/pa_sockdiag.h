@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 /* Masks of TCP states to ask for; bit N stands for the kernel's state N. */
 #define PA_SOCKDIAG_LISTENERS (1U << 10)
@@ -23,7 +24,9 @@
 /* States in answers; those of TCP have more, numbered as in the kernel. */
 enum {
     PA_SOCKDIAG_STATE_CONNECTED = 1,
-    PA_SOCKDIAG_STATE_OPEN = 7, /* not connected; of TCP: PA_SOCKDIAG_BOUND */
+    PA_SOCKDIAG_STATE_SHUT = 4,          /* for writing; nothing of it acknowledged */
+    PA_SOCKDIAG_STATE_SHUT_AND_SEEN = 5, /* for writing, as the other end knows */
+    PA_SOCKDIAG_STATE_OPEN = 7,          /* not connected; of TCP: PA_SOCKDIAG_BOUND */
     PA_SOCKDIAG_STATE_LISTENING = 10,
 };
 
@@ -82,5 +85,23 @@ int pa_sockdiag_on_port(struct pa_sockdiag *diag, bool tcp, uint16_t port, uint3
  * which some may have been visited.
  */
 int pa_sockdiag_services(struct pa_sockdiag *diag, pa_sockdiag_visit *visit, void *context);
+
+/* One end of a TCP connection. */
+struct pa_sockdiag_end {
+    const struct sockaddr_storage *own;   /* its address and port */
+    const struct sockaddr_storage *other; /* those it is connected to */
+};
+
+/*
+ * The TCP socket that has one end of a connection within this host: the very
+ * addresses and ports, IPv4 or IPv6; IPv4 and its mapped form are the same. The
+ * state may be any but that of a listener. Takes some 7 us and does not wait.
+ *
+ * 1 with *found filled in, of which wildcard means nothing; 0: there is none;
+ * or a negative errno as above, after which the descriptor is closed;
+ * -EAFNOSUPPORT when the addresses are not two of one kind.
+ */
+int pa_sockdiag_of_connection(struct pa_sockdiag *diag, const struct pa_sockdiag_end *end,
+                              struct pa_sockdiag_socket *found);
 
 #endif

@@ -345,8 +345,7 @@ static int look_up(const struct target *target, struct addresses *addresses,
 
 /* -------------------------------------------------------------- connect -- */
 
-/* Moves a descriptor that would be taken for a standard stream. The new one or -errno. */
-static int keep_off_standard_streams(int fd)
+int pa_socket_keep_off_standard_streams(int fd)
 {
     if (fd >= FIRST_FREE_FD)
         return fd;
@@ -393,7 +392,7 @@ static int connect_address(const struct address *address, const struct pa_deadli
                       IPPROTO_TCP);
     if (made < 0)
         return -errno;
-    made = keep_off_standard_streams(made);
+    made = pa_socket_keep_off_standard_streams(made);
     if (made < 0)
         return made;
     const int on = 1;

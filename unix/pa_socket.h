@@ -41,6 +41,12 @@ int pa_socket_wait(int fd, short events, const struct pa_deadline *deadline);
 int pa_socket_connect(const char *host, int port, const struct pa_deadline *deadline, int *fd,
                       struct pa_failure *why);
 
+/*
+ * Moves a descriptor that would be taken for a standard stream, when one of
+ * those is closed. The new one, close-on-exec, or -errno with the old one closed.
+ */
+int pa_socket_keep_off_standard_streams(int fd);
+
 /* Sends all bytes. 0, PA_SOCKET_TIMEOUT or -errno. */
 int pa_socket_send(int fd, const char *bytes, size_t size, const struct pa_deadline *deadline);
 

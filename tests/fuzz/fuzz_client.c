@@ -2,14 +2,17 @@
  * Fuzz target: the client hears any bytes for a reply, and what it makes of
  * them does not depend on how they were cut into packets.
  *
- * Input: a byte for the requests (a bit each: GIMME or LIST), one that seeds
- * the packets' sizes, then what the manager sends.
+ * Input: a byte for the requests, one that seeds the packets' sizes, then what
+ * the manager sends. Bit 7 of the second says that HELLO goes with the first
+ * request. Then the requests are three bits each, else one: GIMME or LIST.
  */
 
 #include "fuzz.h"
 
 #include "pa_client.h"
 #include "pa_text.h"
+
+#include <stdbool.h>
 
 static void require_utf8(const char *text, size_t size)
 {
@@ -29,6 +32,12 @@ static void note(struct pa_buf *notes, const char *what, const char *text, size_
     REQUIRE(pa_buf_append(notes, "\n", 1) == 0);
 }
 
+static void note_text(struct pa_buf *notes, const char *what, const char *text)
+{
+    require_utf8(text, strlen(text));
+    note(notes, what, text, strlen(text));
+}
+
 static void note_listing(struct pa_buf *notes, const struct pa_listing *listing)
 {
     for (size_t i = 0; i < listing->count; ++i) {
@@ -42,32 +51,76 @@ static void note_listing(struct pa_buf *notes, const struct pa_listing *listing)
         note(notes, "port ", number, (size_t)size);
         note(notes, "name ", entry->name, entry->name_size);
         note(notes, "user ", entry->user, entry->user_size);
+        require_utf8(pa_listing_attributes(entry), entry->attributes_size);
+        note(notes, "attributes ", pa_listing_attributes(entry), entry->attributes_size);
     }
+}
+
+static void note_failure(struct pa_buf *notes, const struct pa_client *client,
+                         const struct pa_failure *why)
+{
+    bool broken = client->state == PA_CLIENT_BROKEN;
+    bool refused = strcmp(pa_error_token(why->error), "REFUSED") == 0;
+    REQUIRE(refused || (why->error == PA_E_PROTOCOL && broken));
+    REQUIRE(client->protocol == PA_PROTOCOL_2 || !refused || why->error == PA_E_REFUSED);
+    REQUIRE(!pa_text_has_control(why->text));
+    REQUIRE(client->listing.count == 0);
+    require_utf8(why->text, strlen(why->text));
+    /* How much is shown of a line that is too long is told by the packets. */
+    if (!strstr(why->text, "too long"))
+        note_text(notes, "why ", why->text);
+}
+
+/* What only protocol 2 has. */
+static void note_answer(struct pa_buf *notes, const struct pa_client *client)
+{
+    const struct pa_answer *answer = &client->answer;
+    char text[64];
+    if (client->verb == PA_VERB_ALLOCATE || client->verb == PA_VERB_LISTEN) {
+        const struct pa_granted *granted = &answer->granted;
+        REQUIRE(granted->port == client->port && granted->count > 0);
+        REQUIRE(granted->port + granted->count - 1 <= UINT16_MAX);
+        snprintf(text, sizeof text, "%u %d %d", (unsigned)granted->count, granted->held,
+                 granted->joined);
+        note_text(notes, "granted ", text);
+        note_text(notes, "as ", granted->name);
+        note_text(notes, "of ", granted->user);
+    }
+    if (client->verb == PA_VERB_STATS) {
+        snprintf(text, sizeof text, "%ju", (uintmax_t)answer->stats.ports);
+        note_text(notes, "ports ", text);
+        note_text(notes, "version ", answer->stats.version);
+    }
+}
+
+static bool is_for_port(enum pa_verb verb)
+{
+    return verb == PA_VERB_GIMME || verb == PA_VERB_ALLOCATE || verb == PA_VERB_LISTEN ||
+           verb == PA_VERB_RELEASE;
 }
 
 static void note_result(struct pa_buf *notes, const struct pa_client *client, int r,
                         const struct pa_failure *why)
 {
     char number[16];
-    int size = snprintf(number, sizeof number, "%d", r);
-    note(notes, "result ", number, (size_t)size);
+    snprintf(number, sizeof number, "%d", r);
+    note_text(notes, "result ", number);
+    if (r == PA_CLIENT_OLD) {
+        REQUIRE(client->state == PA_CLIENT_BROKEN && client->protocol == PA_PROTOCOL_1);
+        return;
+    }
     if (r == PA_CLIENT_FAILED) {
-        REQUIRE(why->error == PA_E_REFUSED || why->error == PA_E_PROTOCOL);
-        REQUIRE((why->error == PA_E_PROTOCOL) == (client->state == PA_CLIENT_BROKEN));
-        REQUIRE(!pa_text_has_control(why->text));
-        require_utf8(why->text, strlen(why->text));
-        REQUIRE(client->listing.count == 0);
-        /* How much is shown of a line that is too long is told by the packets. */
-        if (!strstr(why->text, "too long"))
-            note(notes, "why ", why->text, strlen(why->text));
+        note_failure(notes, client, why);
         return;
     }
     REQUIRE(r == 0 && client->state == PA_CLIENT_IDLE && !pa_client_in_reply(client));
-    if (client->verb == PA_VERB_GIMME) {
-        size = snprintf(number, sizeof number, "%u", (unsigned)client->port);
+    if (is_for_port(client->verb)) {
+        snprintf(number, sizeof number, "%u", (unsigned)client->port);
         REQUIRE(client->port > 0 && client->listing.count == 0);
-        note(notes, "got ", number, (size_t)size);
+        note_text(notes, "got ", number);
     }
+    if (client->protocol == PA_PROTOCOL_2)
+        note_answer(notes, client);
     note_listing(notes, &client->listing);
 }
 
@@ -76,7 +129,31 @@ struct talk {
     struct pa_client client;
     struct pa_buf notes;
     unsigned requests;
+    bool hello; /* goes with the next request */
+    bool is_new;
 };
+
+/* The next request, by bits that come round again. */
+static enum pa_verb next_verb(struct talk *talk)
+{
+    static const enum pa_verb verbs[] = {PA_VERB_GIMME,   PA_VERB_LIST, PA_VERB_ALLOCATE,
+                                         PA_VERB_LISTEN,  PA_VERB_FIND, PA_VERB_STATS,
+                                         PA_VERB_RELEASE, PA_VERB_PING};
+    unsigned bits = talk->is_new ? 3 : 1;
+    unsigned index = talk->requests & ((1u << bits) - 1);
+    talk->requests = (talk->requests >> bits | talk->requests << (8 - bits)) & 0xFF;
+    return verbs[index];
+}
+
+static void begin(struct talk *talk)
+{
+    enum pa_verb verb = next_verb(talk);
+    if (talk->hello)
+        pa_client_begin_hello(&talk->client, verb);
+    else
+        pa_client_begin(&talk->client, verb);
+    talk->hello = false;
+}
 
 static void take_packet(struct talk *talk, const char *packet, size_t size)
 {
@@ -84,12 +161,10 @@ static void take_packet(struct talk *talk, const char *packet, size_t size)
     const char *cursor = packet, *end = packet + size;
     while (cursor < end && client->state != PA_CLIENT_BROKEN) {
         struct pa_failure why;
-        if (client->state == PA_CLIENT_IDLE) {
-            pa_client_begin(client, talk->requests & 1 ? PA_VERB_LIST : PA_VERB_GIMME);
-            talk->requests = talk->requests >> 1 | (talk->requests & 1) << 7;
-        }
+        if (client->state == PA_CLIENT_IDLE)
+            begin(talk);
         int r = pa_client_feed(client, &cursor, end, &why);
-        REQUIRE(r == 0 || r == PA_CLIENT_MORE || r == PA_CLIENT_FAILED);
+        REQUIRE(r >= 0 && r <= PA_CLIENT_OLD);
         if (r == PA_CLIENT_MORE)
             REQUIRE(cursor == end);
         else
@@ -102,9 +177,14 @@ static void take_packet(struct talk *talk, const char *packet, size_t size)
  * is not parted, since what follows a parted one depends on when the next
  * request is begun.
  */
-static struct pa_buf talk(struct fuzz_input input, unsigned requests, unsigned random)
+static struct pa_buf talk(struct fuzz_input input, unsigned requests, bool is_new,
+                          unsigned random)
 {
-    struct talk t = {.client = PA_CLIENT_INIT, .notes = PA_BUF_NULL, .requests = requests};
+    struct talk t = {.client = PA_CLIENT_INIT,
+                     .notes = PA_BUF_NULL,
+                     .requests = requests,
+                     .hello = is_new,
+                     .is_new = is_new};
     while (input.at < input.end) {
         size_t left = fuzz_left(&input), size = left;
         if (random) {
@@ -128,8 +208,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = fuzz_input_of(data, size);
     unsigned requests = fuzz_byte(&input), random = fuzz_byte(&input);
-    struct pa_buf whole = talk(input, requests, 0);
-    struct pa_buf parted = talk(input, requests, random + 1);
+    bool is_new = random & 0x80;
+    struct pa_buf whole = talk(input, requests, is_new, 0);
+    struct pa_buf parted = talk(input, requests, is_new, random + 1);
     REQUIRE(whole.size == parted.size);
     REQUIRE(whole.size == 0 || memcmp(whole.data, parted.data, whole.size) == 0);
     pa_buf_deinit(&whole);

@@ -1,12 +1,17 @@
 /*
  * Fuzz target: several sessions on one table, driven by the input.
  *
- * Input: a byte for the table, then events, each a letter and what follows it:
- *   A..D bytes \xFF   the client sends these bytes in one packet; D is remote
+ * Input: a byte for the table and the manager's rules, then events, each a
+ * letter and what follows it:
+ *   A..D bytes \xFF   the client sends these bytes in one packet; B is on
+ *                     AF_UNIX, C is root, D is remote
  *   a..d              the client leaves
+ *   o N               the kernel tells who client N is; from 128 on: nobody
+ *   r N               the request of client N that waits is tried again
  *   t N               N tenths of a second pass
  *   p N S             port N is in state S
- *   e                 the probe begins or ceases to fail
+ *   e, h, l, u        these begin or cease: the probe fails, no port is held,
+ *                     sockets cannot listen, answers are unread
  * Any other byte is passed over.
  */
 
@@ -14,7 +19,10 @@
 
 #include "pa_listing.h"
 #include "pa_text.h"
+#include "pa_wire2.h"
 #include "session.h"
+
+#include <errno.h>
 
 #include <stdbool.h>
 
@@ -26,18 +34,68 @@ struct client {
     bool here;
     bool closed;
     struct session session;
+    struct pa_buf unheard; /* bytes behind a request that waits */
 };
 
+static const struct {
+    uint32_t uid;
+    const char *user;
+} users[CLIENTS] = {{7, "fox"}, {8, "ant"}, {0, "root"}, {9, "far"}};
+
 static struct session_world world;
+static struct quota quota;
 static struct client clients[CLIENTS];
 static uint8_t port_state[MAX_PORTS];
-static bool probe_fails;
+static bool held[MAX_PORTS];
+static bool probe_fails, listen_fails, unread;
+static size_t released_count, held_count, open_count;
+
+static void count_released(void *context, const struct table_entry *entry)
+{
+    (void)context;
+    REQUIRE(table_at(world.table, entry->port) == entry);
+    released_count += 1;
+}
 
 static int probe(void *context, uint16_t port)
 {
     (void)context;
     REQUIRE(port >= LOWEST && port < LOWEST + table_capacity(world.table));
-    return probe_fails ? -24 : port_state[port - LOWEST]; /* EMFILE */
+    return probe_fails ? -EMFILE : port_state[port - LOWEST];
+}
+
+static int hold(void *context, uint16_t port)
+{
+    int state = probe(context, port);
+    if (state < 0 || state == TABLE_PORT_IN_USE)
+        return state;
+    REQUIRE(!held[port - LOWEST]);
+    held[port - LOWEST] = true;
+    held_count += 1;
+    return state;
+}
+
+static void drop(void *context, uint16_t port)
+{
+    (void)context;
+    REQUIRE(held[port - LOWEST]);
+    held[port - LOWEST] = false;
+    held_count -= 1;
+}
+
+static int listen_beside(void *context, const char *address, uint16_t port, int backlog)
+{
+    (void)context;
+    REQUIRE(held[port - LOWEST] && backlog > 0 && (!address || *address));
+    open_count += !listen_fails;
+    return listen_fails ? -EADDRNOTAVAIL : 77;
+}
+
+static void close_descriptor(void *context, int fd)
+{
+    (void)context;
+    REQUIRE(fd == 77);
+    open_count -= 1;
 }
 
 /* ---------------------------------------------------------------- answers -- */
@@ -96,17 +154,18 @@ static void require_listed(const struct pa_listing_entry *entry, bool *seen)
     free(user);
 }
 
-static void require_list(const struct snapshot *snapshot)
+/* A listing of LIST, or of FIND: of that no more than there are. */
+static void require_list(const struct snapshot *snapshot, bool found)
 {
     const char *at = snapshot->text, *end = at + snapshot->size, *line;
     struct pa_listing listing = PA_LISTING_NULL;
     bool seen[MAX_PORTS] = {false};
     size_t number, size = next_line(&at, end, &line);
     REQUIRE(pa_wire_parse_reply(line, size, &number) == 0);
-    REQUIRE(number == table_count(world.table));
+    REQUIRE(found ? number <= table_count(world.table) : number == table_count(world.table));
     for (size_t i = 0; i < number; ++i) {
         size = next_line(&at, end, &line);
-        REQUIRE(pa_wire_parse_port(&listing, line, size) == 0);
+        REQUIRE((found ? pa_wire2_parse_found : pa_wire_parse_port)(&listing, line, size) == 0);
     }
     REQUIRE(at == end);
     pa_listing_seal(&listing);
@@ -115,53 +174,126 @@ static void require_list(const struct snapshot *snapshot)
     pa_listing_deinit(&listing);
 }
 
-static void require_reply(const struct pa_buf *reply, const struct session_step *step)
+static void require_entry(const struct client *client, const struct table_entry *entry)
+{
+    REQUIRE(client != &clients[CLIENTS - 1]); /* a remote one gets nothing */
+    REQUIRE(entry->owner == &client->session.owner);
+    REQUIRE(is_harmless(entry->name, strlen(entry->name)) && *entry->name);
+    REQUIRE(is_harmless(entry->user, strlen(entry->user)) && *entry->user);
+    REQUIRE(is_harmless(entry->attributes, strlen(entry->attributes)));
+    REQUIRE(table_find(world.table, entry->name, entry->user) == entry);
+    REQUIRE(port_state[entry->port - LOWEST] != TABLE_PORT_IN_USE);
+    REQUIRE(entry->held == held[entry->port - LOWEST]);
+}
+
+static void require_allocation(const struct client *client, const struct session_step *step)
+{
+    REQUIRE(step->count >= 1 && step->count <= MAX_PORTS);
+    for (uint32_t i = 0; i < step->count; ++i) {
+        const struct table_entry *entry =
+            table_at(world.table, (uint16_t)(step->entry->port + i));
+        REQUIRE(entry && entry->uid == step->entry->uid);
+        require_entry(client, entry);
+    }
+}
+
+/* What is told of the ports that the client has now, or has joined. */
+static void require_granted(const struct pa_answer *answer, const struct session_step *step)
+{
+    const struct pa_granted *granted = &answer->granted;
+    const struct table_entry *entry = table_at(world.table, granted->port);
+    REQUIRE(entry && strcmp(entry->name, granted->name) == 0);
+    REQUIRE(strcmp(entry->user, granted->user) == 0);
+    REQUIRE(entry->held == granted->held);
+    REQUIRE(granted->joined == (step->event == SESSION_TOLD));
+    REQUIRE(granted->joined || (granted->count == step->count && entry == step->entry));
+}
+
+/* An answer of protocol 2, as the client reads it. */
+static void require_answer(const char *line, size_t size, const struct session_step *step)
+{
+    struct pa_answer answer;
+    enum pa_verb verb = step->request.verb;
+    int r = pa_answer_parse(&answer, verb, line, size);
+    if (step->event == SESSION_REFUSED || step->event == SESSION_ILLEGAL) {
+        REQUIRE(r == PA_E_REFUSED);
+        REQUIRE(*answer.code && strcmp(answer.code, pa_error_code(step->failure.error)) == 0);
+    } else {
+        REQUIRE(r == 0);
+        if (verb == PA_VERB_ALLOCATE || verb == PA_VERB_LISTEN)
+            require_granted(&answer, step);
+        REQUIRE((verb == PA_VERB_LISTEN) == (step->fd >= 0));
+    }
+    pa_answer_deinit(&answer);
+}
+
+static void require_reply(const struct pa_buf *reply, const struct session_step *step,
+                          bool protocol2)
 {
     const char *at = reply->data, *line;
     size_t number, size = next_line(&at, reply->data + reply->size, &line);
     REQUIRE(at == reply->data + reply->size);
+    if (protocol2) {
+        require_answer(line, size, step);
+        return;
+    }
     int r = pa_wire_parse_reply(line, size, &number);
     if (step->event == SESSION_ALLOCATED)
         REQUIRE(r == 0 && number == step->entry->port);
     else
-        REQUIRE(r == PA_E_REFUSED && step->error != PA_OK);
+        REQUIRE(r == PA_E_REFUSED && step->failure.error != PA_OK);
 }
 
 static void require_step(const struct client *client, const struct pa_buf *reply,
                          const struct session_step *step)
 {
-    REQUIRE((step->event == SESSION_LISTED) == (step->snapshot != NULL));
+    bool protocol2 = client->session.protocol2;
     if (step->snapshot) {
-        REQUIRE(reply->size == 0);
-        require_list(step->snapshot);
+        REQUIRE(step->event == SESSION_TOLD && reply->size == 0);
+        require_list(step->snapshot, step->request.verb == PA_VERB_FIND);
         return;
     }
-    require_reply(reply, step);
-    if (step->event != SESSION_ALLOCATED)
-        return;
-    const struct table_entry *entry = step->entry;
-    REQUIRE(client != &clients[CLIENTS - 1]); /* a remote one gets nothing */
-    REQUIRE(is_harmless(entry->name, strlen(entry->name)) && *entry->name);
-    REQUIRE(is_harmless(entry->user, strlen(entry->user)) && *entry->user);
-    REQUIRE(table_find(world.table, entry->name, entry->user) == entry);
-    REQUIRE(port_state[entry->port - LOWEST] != TABLE_PORT_IN_USE);
+    REQUIRE(protocol2 || step->event != SESSION_TOLD);
+    REQUIRE(!step->close || step->event == SESSION_ILLEGAL || step->event == SESSION_REFUSED);
+    require_reply(reply, step, protocol2);
+    if (step->event == SESSION_ALLOCATED)
+        require_allocation(client, step);
 }
 
 /* ---------------------------------------------------------------- clients -- */
 
 static void require_counts(void)
 {
-    size_t held = 0;
+    size_t count = 0, in_kernel = 0;
     for (size_t i = 0; i < CLIENTS; ++i)
-        held += clients[i].here ? session_held(&clients[i].session) : 0;
-    REQUIRE(held == table_count(world.table));
-    REQUIRE(held <= table_capacity(world.table));
+        count += clients[i].here ? session_held(&clients[i].session) : 0;
+    for (size_t i = 0; i < MAX_PORTS; ++i)
+        in_kernel += held[i];
+    REQUIRE(count == table_count(world.table));
+    REQUIRE(count <= table_capacity(world.table));
+    REQUIRE(in_kernel == table_held(world.table) && held_count == in_kernel);
+    REQUIRE(open_count == 0);
 }
 
-static void count_released(void *context, const struct table_entry *entry)
+/* A request that waits says for what, and is answered nothing. */
+static void require_waiting(const struct client *client, const struct pa_buf *reply)
 {
-    REQUIRE(entry->port >= LOWEST);
-    *(size_t *)context += 1;
+    const struct session *session = &client->session;
+    REQUIRE(session->suspended && reply->size == 0);
+    REQUIRE(session->wants != SESSION_WANTS_NOTHING);
+    REQUIRE(session->wants != SESSION_WANTS_PORT || session->until_ms > world.now_ms);
+    REQUIRE(session->wants != SESSION_WANTS_DRAIN || !session->clear);
+}
+
+static void finish_step(struct client *client, const struct pa_buf *reply,
+                        struct session_step *step)
+{
+    require_step(client, reply, step);
+    REQUIRE(!client->session.suspended && !client->session.in_line);
+    if (step->fd >= 0)
+        close_descriptor(NULL, step->fd);
+    client->closed = step->close;
+    session_step_deinit(step);
 }
 
 static void leave(struct client *client)
@@ -170,38 +302,56 @@ static void leave(struct client *client)
         return;
     struct pa_buf reply = PA_BUF_NULL;
     struct session_step step;
-    size_t released = 0, held = session_held(&client->session);
     if (!client->closed && session_end(&client->session, &reply, &step) == 0) {
         REQUIRE(step.event == SESSION_ILLEGAL && step.close);
-        require_step(client, &reply, &step);
-        session_step_deinit(&step);
+        finish_step(client, &reply, &step);
     }
     pa_buf_deinit(&reply);
-    while (session_release_one(&client->session, count_released, &released))
+    size_t count = session_held(&client->session);
+    released_count = 0;
+    while (session_release_one(&client->session))
         continue;
-    REQUIRE(released == held);
+    REQUIRE(released_count == count);
     session_deinit(&client->session);
+    pa_buf_deinit(&client->unheard);
     client->here = false;
 }
 
-static void hear(struct client *client, const char *packet, size_t size)
+/* Hears what is sent, from a copy of its own size, until a request waits. */
+static void hear(struct client *client)
 {
+    size_t size = client->unheard.size;
+    char *packet = fuzz_copy(client->unheard.data, size);
     const char *cursor = packet;
     int r = 0;
     while (r == 0 && !client->closed) {
         struct pa_buf reply = PA_BUF_NULL;
         struct session_step step;
-        r = session_next(&client->session, &cursor, packet + size, &reply, &step);
-        REQUIRE(r == 0 || (r == SESSION_IDLE && cursor == packet + size && reply.size == 0));
-        if (r == 0) {
-            require_step(client, &reply, &step);
-            client->closed = step.close;
-            session_step_deinit(&step);
-        }
+        client->session.clear = !unread;
+        r = client->session.suspended
+                ? session_resume(&client->session, &reply, &step)
+                : session_next(&client->session, &cursor, packet + size, &reply, &step);
+        REQUIRE(r == 0 || r == SESSION_SUSPENDED ||
+                (r == SESSION_IDLE && cursor == packet + size && reply.size == 0));
+        if (r == 0)
+            finish_step(client, &reply, &step);
+        else if (r == SESSION_SUSPENDED)
+            require_waiting(client, &reply);
         pa_buf_deinit(&reply);
     }
+    client->unheard.size = 0;
+    REQUIRE(pa_buf_append(&client->unheard, cursor, (size_t)(packet + size - cursor)) == 0);
+    free(packet);
     if (client->closed)
         leave(client);
+}
+
+static void arrive(struct client *client)
+{
+    *client = (struct client){.here = true};
+    session_init(&client->session, &world, HOST, client != &clients[CLIENTS - 1],
+                 LINE_MAX_BYTES);
+    client->session.unix_domain = client == &clients[1];
 }
 
 static void send_packet(struct client *client, struct fuzz_input *input)
@@ -209,16 +359,30 @@ static void send_packet(struct client *client, struct fuzz_input *input)
     size_t left = fuzz_left(input);
     const char *stop = left ? memchr(input->at, '\xFF', left) : NULL;
     size_t size = stop ? (size_t)(stop - input->at) : left;
-    char *packet = fuzz_copy(input->at, size);
+    if (!client->here)
+        arrive(client);
+    REQUIRE(pa_buf_append(&client->unheard, input->at, size) == 0);
     input->at += stop ? size + 1 : size;
-    if (!client->here) {
-        session_init(&client->session, &world, HOST, client != &clients[CLIENTS - 1],
-                     LINE_MAX_BYTES);
-        client->here = true;
-        client->closed = false;
-    }
-    hear(client, packet, size);
-    free(packet);
+    if (!client->session.suspended)
+        hear(client);
+}
+
+/* The kernel tells, once, who the client is. */
+static void prove(unsigned choice)
+{
+    struct client *client = &clients[choice % CLIENTS];
+    if (!client->here || client->session.proof != SESSION_PROOF_NOT_ASKED)
+        return;
+    REQUIRE(session_prove(&client->session, users[choice % CLIENTS].uid,
+                          choice < 128 ? users[choice % CLIENTS].user : NULL) == 0);
+    if (client->session.wants == SESSION_WANTS_OWNER)
+        hear(client);
+}
+
+static void resume(struct client *client)
+{
+    if (client->here && client->session.suspended)
+        hear(client);
 }
 
 static void set_port(struct fuzz_input *input)
@@ -238,8 +402,18 @@ static void take_event(struct fuzz_input *input)
         world.now_ms += 100 * fuzz_byte(input);
     else if (letter == 'p')
         set_port(input);
+    else if (letter == 'o')
+        prove(fuzz_byte(input));
+    else if (letter == 'r')
+        resume(&clients[fuzz_byte(input) % CLIENTS]);
     else if (letter == 'e')
         probe_fails = !probe_fails;
+    else if (letter == 'h')
+        world.rules.holds_none = !world.rules.holds_none;
+    else if (letter == 'l')
+        listen_fails = !listen_fails;
+    else if (letter == 'u')
+        unread = !unread;
     require_counts();
 }
 
@@ -247,10 +421,21 @@ static void begin(unsigned choice)
 {
     const struct siphash_key key = {{choice, 1}};
     const struct table_range range = {LOWEST, (uint16_t)(LOWEST + choice % MAX_PORTS)};
+    const struct quota_limits limits = {
+        .most = {[QUOTA_PORTS] = choice & 64 ? 3 : 0, [QUOTA_WAITING] = choice & 64 ? 1 : 0}};
     memset(port_state, TABLE_PORT_FREE, sizeof port_state);
     memset(clients, 0, sizeof clients);
-    probe_fails = false;
-    world = (struct session_world){.prober = {probe, NULL}};
+    probe_fails = listen_fails = unread = false;
+    quota_init(&quota, &limits);
+    world = (struct session_world){
+        .prober = {.probe = probe},
+        .holder = {.probe = hold, .drop = drop},
+        .quota = &quota,
+        .rules = {.trusts = !(choice & 16), .verifies = choice & 32, .holds_all = choice & 128},
+        .listen = listen_beside,
+        .close = close_descriptor,
+        .released = count_released,
+    };
     REQUIRE(table_new(&world.table, &range, 1, choice & 8 ? 5000 : 0, &key) == 0);
 }
 
@@ -269,11 +454,14 @@ static void end(void)
 {
     struct snapshot *snapshot;
     REQUIRE(table_snapshot(world.table, &snapshot) == 0);
-    require_list(snapshot);
+    require_list(snapshot, false);
     require_usage();
     for (size_t i = 0; i < CLIENTS; ++i)
         leave(&clients[i]);
+    require_counts();
     REQUIRE(table_count(world.table) == 0);
+    quota_deinit(&quota);
+    REQUIRE(quota.accounts_count == 0);
     table_free(world.table);
     REQUIRE(snapshot->references == 1); /* it outlives the table */
     snapshot_unref(snapshot);

@@ -65,8 +65,9 @@ static void ask_again(const struct pa_request *request)
 {
     struct pa_buf line = PA_BUF_NULL;
     struct pa_request again;
+    struct pa_failure why;
     REQUIRE(pa_wire_append_gimme_request(&line, request->name, request->user) == 0);
-    REQUIRE(pa_request_parse(&again, line.data, one_line(&line)) == 0);
+    REQUIRE(pa_request_parse(&again, PA_PROTOCOL_1, line.data, one_line(&line), &why) == 0);
     REQUIRE(again.verb == PA_VERB_GIMME);
     REQUIRE(strcmp(again.name, request->name) == 0);
     REQUIRE(strcmp(again.user, request->user) == 0);
@@ -90,7 +91,8 @@ static void refuse(const struct pa_request *request)
 static void try_request(const char *text, size_t size)
 {
     struct pa_request request;
-    int r = pa_request_parse(&request, text, size);
+    struct pa_failure why;
+    int r = pa_request_parse(&request, PA_PROTOCOL_1, text, size, &why);
     REQUIRE(r == 0 || r == PA_E_INVALID_REQUEST || r == PA_E_EMPTY_NAME ||
             r == PA_E_CONTROL_CHARACTER || r == PA_E_NOT_A_CHARACTER);
     REQUIRE(request.text && request.text[request.text_size] == '\0');

@@ -1,4 +1,4 @@
-/* What the manager promises, as plain arrays and linear searches. */
+/* Which ports there are and who has them, as plain arrays and linear searches. */
 
 #include "model.h"
 
@@ -22,7 +22,9 @@ const char *const model_names[MODEL_NAMES] = {
     "a",      "b",   "a_1", "a_2",  "a_1_1", "two words",         "br{ace",
     "a b",    "#h",  "$x",  "q\"q", "a;b",   "\xC3\xA9t\xC3\xA9", "A",
     "back\\", "[x]", "a_",  "}"};
-const char *const model_users[MODEL_USERS] = {"fox", "ant", "fox b", "f"};
+const char *const model_users[MODEL_USERS] = {"fox", "ant", "fox b", "f", "root"};
+const char *const model_attributes[MODEL_ATTRIBUTES] = {"", "k v", "a 1 b {x y}", "br\\{ace 1",
+                                                        "\xC3\xA9 {}"};
 
 struct model model;
 
@@ -50,38 +52,166 @@ static unsigned leave_first(struct waiting_line *line)
     return port;
 }
 
+/* Takes a port out of the line it stands in, if it is that one. */
+static void leave_line(struct waiting_line *line, unsigned port)
+{
+    size_t i = 0;
+    while (i < line->count && line->at[i].port != port)
+        ++i;
+    if (i == line->count)
+        return;
+    line->count -= 1;
+    memmove(line->at + i, line->at + i + 1, (line->count - i) * sizeof *line->at);
+}
+
+static void leave_lines(unsigned port)
+{
+    leave_line(&model.ports.ready, port);
+    leave_line(&model.ports.resting, port);
+    leave_line(&model.ports.blocked, port);
+}
+
+static void block(unsigned port)
+{
+    leave_lines(port);
+    stand_last(&model.ports.blocked, port);
+}
+
 static void return_to_line(struct waiting_line *line, uint64_t after_ms, int at_a_time)
 {
     for (int i = 0; i < at_a_time && line->count > 0; ++i)
         if (model.now_ms - line->at[0].since_ms >= after_ms)
-            stand_last(&model.ready, leave_first(line));
+            stand_last(&model.ports.ready, leave_first(line));
 }
 
-/* The first port of a line that is at least so good; the others are blocked. 0: none, -1:
- * cannot tell. */
-static int choose(struct waiting_line *line, int worst)
+static void wake(void)
+{
+    return_to_line(&model.ports.resting, model.quarantine_ms, RESTED_AT_A_TIME);
+    return_to_line(&model.ports.blocked, RETRY_MS, BLOCKED_AT_A_TIME);
+}
+
+/* ------------------------------------------------------------- choosing -- */
+
+/* The first port of a line that is at least so good; the others are blocked. */
+static int choose(struct waiting_line *line, int worst, unsigned *port)
 {
     for (size_t tries = line->count; tries > 0; --tries) {
         if (model.probe_fails)
             return -1;
-        unsigned port = leave_first(line);
-        if (model.port_state[port] <= worst)
-            return (int)port;
-        stand_last(&model.blocked, port);
+        *port = leave_first(line);
+        if (model.port_state[*port] <= worst)
+            return 0;
+        stand_last(&model.ports.blocked, *port);
+    }
+    return TABLE_E_NO_FREE_PORTS;
+}
+
+static int choose_any(unsigned *port)
+{
+    wake();
+    int r = choose(&model.ports.ready, TABLE_PORT_FREE, port);
+    if (r == TABLE_E_NO_FREE_PORTS)
+        r = choose(&model.ports.resting, TABLE_PORT_FREE, port);
+    if (r == TABLE_E_NO_FREE_PORTS)
+        r = choose(&model.ports.blocked, TABLE_PORT_LINGERING, port);
+    return r;
+}
+
+static int choose_this(unsigned port)
+{
+    if (port < model.low || port > model.high)
+        return TABLE_E_NOT_MANAGED;
+    if (model_at(port))
+        return TABLE_E_IN_USE;
+    if (model.probe_fails)
+        return -1;
+    if (model.port_state[port] == TABLE_PORT_IN_USE) {
+        block(port);
+        return TABLE_E_IN_USE;
+    }
+    leave_lines(port);
+    return 0;
+}
+
+/*
+ * Takes each port of a row, from above; the first that is not to be had is *bad. What was
+ * taken stands where it stood then.
+ */
+static int choose_row(unsigned lowest, unsigned count, unsigned *bad)
+{
+    static struct free_ports before;
+    before = model.ports;
+    if (lowest < model.low || lowest > model.high)
+        return TABLE_E_NOT_MANAGED;
+    for (unsigned port = lowest + count; port-- > lowest;) {
+        int r = choose_this(port);
+        if (r == 0)
+            continue;
+        bool is_stranger = r == TABLE_E_IN_USE && !model_at(port);
+        model.ports = before;
+        if (is_stranger)
+            block(port);
+        *bad = port;
+        return r < 0 ? r : TABLE_E_NO_BLOCK;
     }
     return 0;
 }
 
-static int choose_port(void)
+static bool stands_in(const struct waiting_line *line, unsigned port)
 {
-    return_to_line(&model.resting, model.quarantine_ms, RESTED_AT_A_TIME);
-    return_to_line(&model.blocked, RETRY_MS, BLOCKED_AT_A_TIME);
-    int port = choose(&model.ready, TABLE_PORT_FREE);
-    if (port == 0)
-        port = choose(&model.resting, TABLE_PORT_FREE);
-    if (port == 0)
-        port = choose(&model.blocked, TABLE_PORT_LINGERING);
-    return port;
+    for (size_t i = 0; i < line->count; ++i)
+        if (line->at[i].port == port)
+            return true;
+    return false;
+}
+
+/* The highest row of ports that are ready, or of those that nobody has. */
+static int choose_highest_row(bool ready, unsigned count, unsigned *lowest)
+{
+    static bool fit[UINT16_MAX + 2];
+    for (unsigned port = model.low; port <= model.high; ++port)
+        fit[port] = ready ? stands_in(&model.ports.ready, port) : !model_at(port);
+    for (unsigned port = model.high + 1, length = 0; port-- > model.low;) {
+        unsigned bad;
+        length = fit[port] ? length + 1 : 0;
+        if (length < count)
+            continue;
+        int r = choose_row(port, count, &bad);
+        *lowest = port;
+        if (r <= 0)
+            return r;
+        fit[bad] = false; /* all over again, without it */
+        port = model.high + 1;
+        length = 0;
+    }
+    return TABLE_E_NO_BLOCK;
+}
+
+static int choose_any_row(unsigned count, unsigned *lowest)
+{
+    wake();
+    int r = choose_highest_row(true, count, lowest);
+    return r == TABLE_E_NO_BLOCK ? choose_highest_row(false, count, lowest) : r;
+}
+
+static int choose_ports(const struct wish *wish, unsigned *port)
+{
+    unsigned bad;
+    if (wish->port == 0)
+        return wish->count > 1 ? choose_any_row(wish->count, port) : choose_any(port);
+    *port = wish->port;
+    return wish->count > 1 ? choose_row(wish->port, wish->count, &bad)
+                           : choose_this(wish->port);
+}
+
+/* ---------------------------------------------------------------- names -- */
+
+const struct held *model_at(unsigned port)
+{
+    for (size_t i = 0; i < model.held_count; ++i)
+        if (model.held[i].port == port)
+            return &model.held[i];
+    return NULL;
 }
 
 const struct held *model_find(const char *bears, unsigned user)
@@ -124,38 +254,58 @@ size_t model_line(char line[MODEL_LINE_BYTES], const struct held *held)
     return (size_t)made;
 }
 
-int model_allocate(unsigned client, unsigned name, unsigned user)
+static void add(const struct wish *wish, unsigned port)
 {
     char line[MODEL_LINE_BYTES];
-    int port = choose_port();
-    if (port <= 0)
-        return port;
     struct held *held = &model.held[model.held_count];
-    *held = (struct held){.port = (unsigned)port, .name = name, .user = user, .client = client};
+    *held = (struct held){.port = port,
+                          .name = wish->name,
+                          .user = wish->user,
+                          .owner = wish->owner,
+                          .attributes = wish->attributes,
+                          .client = wish->client,
+                          .in_kernel = wish->in_kernel};
     name_held(held);
     held->arrival = model.arrivals++;
     held->line_size = model_line(line, held);
     model.list_size += held->line_size;
     model.held_count += 1;
-    return port;
+}
+
+int model_allocate(const struct wish *wish, unsigned *port)
+{
+    if (wish->exact && model_find(model_names[wish->name], wish->user))
+        return TABLE_E_TAKEN; /* no port is looked at */
+    int r = choose_ports(wish, port);
+    if (r != 0)
+        return r;
+    for (unsigned i = 0; i < wish->count; ++i)
+        add(wish, *port + i);
+    return 0;
+}
+
+void model_release(unsigned port)
+{
+    struct held *held = &model.held[model_at(port) - model.held];
+    if (model.quarantine_ms == 0)
+        stand_first(&model.ports.ready, port);
+    else
+        stand_last(&model.ports.resting, port);
+    model.list_size -= held->line_size;
+    *held = model.held[--model.held_count];
 }
 
 void model_leave(unsigned client)
 {
     for (;;) {
-        struct held *latest = NULL;
+        const struct held *latest = NULL;
         for (size_t i = 0; i < model.held_count; ++i)
             if (model.held[i].client == client &&
                 (!latest || model.held[i].arrival > latest->arrival))
                 latest = &model.held[i];
         if (!latest)
             return;
-        if (model.quarantine_ms == 0)
-            stand_first(&model.ready, latest->port);
-        else
-            stand_last(&model.resting, latest->port);
-        model.list_size -= latest->line_size;
-        *latest = model.held[--model.held_count];
+        model_release(latest->port);
     }
 }
 
@@ -164,6 +314,33 @@ size_t model_count_of(unsigned client)
     size_t count = 0;
     for (size_t i = 0; i < model.held_count; ++i)
         count += model.held[i].client == client;
+    return count;
+}
+
+size_t model_charged_to(unsigned owner)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model.held_count; ++i)
+        count += model.held[i].owner == owner;
+    return count;
+}
+
+size_t model_in_kernel(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < model.held_count; ++i)
+        count += model.held[i].in_kernel;
+    return count;
+}
+
+size_t model_users_count(void)
+{
+    size_t count = 0;
+    bool seen[MODEL_USERS] = {false};
+    for (size_t i = 0; i < model.held_count; ++i) {
+        count += !seen[model.held[i].user];
+        seen[model.held[i].user] = true;
+    }
     return count;
 }
 
@@ -229,8 +406,10 @@ void model_begin(unsigned low, unsigned high, uint64_t quarantine_ms)
     memset(model.port_state, TABLE_PORT_FREE, sizeof model.port_state);
     model.quarantine_ms = quarantine_ms;
     model.held_count = model.list_size = 0;
-    model.ready.count = model.resting.count = model.blocked.count = 0;
+    model.ports.ready.count = model.ports.resting.count = model.ports.blocked.count = 0;
     model.probe_fails = false;
+    model.low = low;
+    model.high = high;
     for (unsigned port = high; port >= low; --port) /* highest first */
-        stand_last(&model.ready, port);
+        stand_last(&model.ports.ready, port);
 }

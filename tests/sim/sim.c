@@ -2,25 +2,26 @@
  * sim -seed N -rounds N [-ports N]
  *
  * Random clients against the manager's sessions and table, with no network,
- * and beside them a model of what the manager promises: plain arrays and
- * linear searches, written from the rules and not from the table's code. After
- * each event the answers, the owners' counts, the list and the usage text are
+ * and beside them a model of what the manager promises. After each event the
+ * answers, the owners' counts, the charges, the list and the usage text are
  * compared. The same seed makes the same events; a difference prints it.
  *
  * A round is a new table and EVENTS_PER_ROUND events, with a quarantine in
- * every other round. How many ports there are, unless -ports says it, and how
- * few names are asked for is another matter of chance in each round.
+ * every other round. How many ports there are, unless -ports says it, how few
+ * names are asked for, whom the manager believes, what it holds and what it
+ * limits is another matter of chance in each round.
  */
 
 #include "chance.h"
+#include "compare.h"
+#include "differ.h"
 #include "model.h"
+#include "promise.h"
 #include "request.h"
 #include "session.h"
 
-#include <tcl.h>
-
+#include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,116 +30,93 @@
 
 enum {
     EVENTS_PER_ROUND = 1000,
-    CLIENTS = 24,
+    CLIENTS = PROMISE_PARTIES,
     LOWEST_PORT = 9980, /* so that ports of four and of five digits come */
     QUARANTINE_MS = 5000,
-    SMALL_TABLE = 16,   /* ports held, up to which every list is compared whole */
-    WHOLE_LIST_IN = 16, /* beyond that one list in so many */
+    UIDS_FROM = 1000, /* of those who are not root */
+    DESCRIPTOR = 77,
 };
 
-#define HOST         "192.0.2.7"
-#define PROBE_FAILED "no port could be tried: the log of the port manager says why"
-
-static unsigned long seed, round_number;
-static unsigned long long events;
 static unsigned port_count, name_variety;
-
-__attribute__((format(printf, 1, 2), noreturn)) static void differ(const char *format, ...)
-{
-    va_list arguments;
-    printf("sim: seed %lu, round %lu, event %llu: ", seed, round_number, events);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    printf("\n");
-    exit(1);
-}
-
-static void *must(void *memory)
-{
-    if (!memory) {
-        fprintf(stderr, "sim: out of memory\n");
-        exit(111);
-    }
-    return memory;
-}
 
 /* ---------------------------------------------------------------- manager -- */
 
 static struct session_world world;
+static struct quota quota;
+static size_t released_count, open_count, kernel_count;
+static bool in_kernel[UINT16_MAX + 1];
 
 static int probe_model(void *context, uint16_t port)
 {
     (void)context;
-    return model.probe_fails ? -24 : model.port_state[port]; /* EMFILE */
+    return model.probe_fails ? -EMFILE : model.port_state[port];
 }
 
-static void compare_list(const struct snapshot *snapshot)
+static int hold(void *context, uint16_t port)
 {
-    char head[32], line[MODEL_LINE_BYTES];
-    size_t size = (size_t)snprintf(head, sizeof head, "OK %zu\r\n", model.held_count);
-    if (snapshot->size != size + model.list_size)
-        differ("the list has %zu bytes, not %zu", snapshot->size, size + model.list_size);
-    if (memcmp(snapshot->text, head, size) != 0)
-        differ("the list begins with %.8s, not %s", snapshot->text, head);
-    if (model.held_count > SMALL_TABLE && chance_below(WHOLE_LIST_IN) != 0)
-        return;
-    const struct held *held = model_listed();
-    const char *text = snapshot->text + size;
-    for (size_t i = 0; i < model.held_count; ++i) {
-        size_t line_size = model_line(line, &held[i]);
-        if (memcmp(text, line, line_size) != 0)
-            differ("line %zu of the list is %.*s, not %s", i, (int)line_size, text, line);
-        text += line_size;
+    int state = probe_model(context, port);
+    if (state < 0 || state == TABLE_PORT_IN_USE)
+        return state;
+    if (in_kernel[port])
+        differ("port %u is held twice", port);
+    in_kernel[port] = true;
+    kernel_count += 1;
+    return state;
+}
+
+static void drop(void *context, uint16_t port)
+{
+    (void)context;
+    if (!in_kernel[port])
+        differ("port %u is dropped and was not held", port);
+    in_kernel[port] = false;
+    kernel_count -= 1;
+}
+
+static int listen_beside(void *context, const char *address, uint16_t port, int backlog)
+{
+    (void)context;
+    (void)address;
+    (void)backlog;
+    if (!in_kernel[port])
+        differ("somebody listens on port %u, which is not held", port);
+    if (setting.listen_fails)
+        return -EADDRINUSE;
+    open_count += 1;
+    return DESCRIPTOR;
+}
+
+static void close_descriptor(void *context, int fd)
+{
+    (void)context;
+    (void)fd;
+    open_count -= 1;
+}
+
+static void count_released(void *context, const struct table_entry *entry)
+{
+    (void)context;
+    (void)entry;
+    released_count += 1;
+}
+
+static void compare_charges(void)
+{
+    for (unsigned user = 0; user < MODEL_ROOT; ++user) {
+        size_t ports = quota_limit(&quota, QUOTA_PORTS) ? model_charged_to(user) : 0;
+        size_t waiting = quota_limit(&quota, QUOTA_WAITING) ? promise_waiting(user) : 0;
+        uint32_t charged_ports = quota_charged(&quota, UIDS_FROM + user, QUOTA_PORTS);
+        uint32_t charged_waiting = quota_charged(&quota, UIDS_FROM + user, QUOTA_WAITING);
+        if (charged_ports != ports || charged_waiting != waiting)
+            differ("%s is charged for %u ports and %u requests in line, not %zu and %zu",
+                   model_users[user], charged_ports, charged_waiting, ports, waiting);
     }
-}
-
-static void compare_listing(void)
-{
-    struct snapshot *snapshot;
-    if (table_snapshot(world.table, &snapshot) < 0)
-        must(NULL);
-    compare_list(snapshot);
-    snapshot_unref(snapshot);
-}
-
-static void compare_usage(void)
-{
-    struct pa_buf text = PA_BUF_NULL;
-    if (table_append_usage(world.table, &text) < 0)
-        must(NULL);
-    const struct held *held = model_used();
-    size_t at = 0;
-    for (size_t i = 0; i < model.held_count; ++i) {
-        char line[MODEL_LINE_BYTES];
-        size_t size = (size_t)snprintf(line, sizeof line, "%u\t%s\t%s\n", held[i].port,
-                                       model_names[held[i].name], model_users[held[i].user]);
-        if (text.size - at < size || memcmp(text.data + at, line, size) != 0)
-            differ("line %zu of the usage text is not %s", i, line);
-        at += size;
-    }
-    if (at != text.size)
-        differ("the usage text goes on behind its %zu lines", model.held_count);
-    pa_buf_deinit(&text);
-}
-
-static void compare_find(void)
-{
-    const char *bears = model_names[chance_below(MODEL_NAMES)];
-    unsigned user = chance_below(MODEL_USERS);
-    const struct table_entry *found = table_find(world.table, bears, model_users[user]);
-    const struct held *expected = model_find(bears, user);
-    if (!found != !expected || (found && found->port != expected->port))
-        differ("%s of %s is found at %u, not %u", bears, model_users[user],
-               found ? (unsigned)found->port : 0, expected ? expected->port : 0);
 }
 
 /* ---------------------------------------------------------------- clients -- */
 
 struct client {
-    bool here;
     bool closed; /* the manager reads no more of it */
-    bool local;
     struct session session;
     struct request request; /* being sent */
     size_t sent;            /* bytes of it */
@@ -147,80 +125,68 @@ struct client {
 
 static struct client clients[CLIENTS];
 
-/* Compares an answer with `FAIL text`, as libtcl would make that list. */
-static void compare_fail(const struct pa_buf *reply, const char *text)
+/* Compares the answer, the text of a step and behind it its snapshot. */
+static void compare_answer(const struct request *request, const struct promise *promise,
+                           const struct pa_buf *reply, const struct session_step *step)
 {
-    char *list = Tcl_Merge(2, (const char *const[]){"FAIL", text});
-    size_t size = strlen(list);
-    if (reply->size != size + 2 || memcmp(reply->data, list, size) != 0 ||
-        memcmp(reply->data + size, "\r\n", 2) != 0)
-        differ("the answer is %.*s, not %s", (int)reply->size, reply->data, list);
-    Tcl_Free(list);
-}
-
-static void compare_gimme(unsigned c, const struct pa_buf *reply)
-{
-    const struct request *request = &clients[c].request;
-    int port = model_allocate(c, request->name, request->user);
-    if (port <= 0) {
-        compare_fail(reply, port ? PROBE_FAILED : "no free ports");
-        return;
-    }
-    char expected[32];
-    size_t size = (size_t)snprintf(expected, sizeof expected, "OK %d\r\n", port);
-    if (reply->size != size || memcmp(reply->data, expected, size) != 0)
-        differ("%s of %s got %.*s, not %s", model_names[request->name],
-               model_users[request->user], (int)reply->size, reply->data, expected);
-}
-
-/* A request for a port, good or not. */
-static bool is_for_port(const struct request *request)
-{
-    return request->meaning != REQUEST_LIST && request->meaning != REQUEST_ILLEGAL &&
-           request->meaning != REQUEST_TOO_LONG;
-}
-
-/* Compares what the manager did with one request; true when it is to end the connection. */
-static bool compare_step(unsigned c, const struct pa_buf *reply,
-                         const struct session_step *step)
-{
-    const struct request *request = &clients[c].request;
-    char text[REQUEST_TEXT_BYTES + 64];
-    if (!step->snapshot != (request->meaning != REQUEST_LIST))
-        differ("the wrong kind of answer to %s", request->text);
-    if (is_for_port(request) && !clients[c].local) {
-        compare_fail(reply, HOST " (" HOST ") : Only local applications get ports");
-        return true;
-    }
-    switch (request->meaning) {
-    case REQUEST_LIST:
-        if (reply->size > 0)
-            differ("the list follows %.*s", (int)reply->size, reply->data);
+    const char *expected = Tcl_DStringValue(&promise->text);
+    size_t size = (size_t)Tcl_DStringLength(&promise->text);
+    const char *text = step->snapshot ? step->snapshot->text : reply->data;
+    size_t text_size = step->snapshot ? step->snapshot->size : reply->size;
+    if (step->snapshot && reply->size > 0)
+        differ("a listing follows %.*s", (int)reply->size, reply->data);
+    if (request->meaning == REQUEST_LIST) {
+        if (!step->snapshot)
+            differ("LIST has no listing");
         compare_list(step->snapshot);
-        return false;
-    case REQUEST_GIMME:
-        compare_gimme(c, reply);
-        return false;
-    case REQUEST_EMPTY_NAME:
-        compare_fail(reply, "the names of application and user must not be empty");
-        return false;
-    case REQUEST_CONTROL:
-        compare_fail(reply, "a name must not contain control characters");
-        return false;
-    case REQUEST_NO_CHARACTER:
-        compare_fail(reply, "a name must not contain halves of surrogate pairs");
-        return false;
-    case REQUEST_ILLEGAL:
-        snprintf(text, sizeof text, "Invalid request %s", request->text);
-        compare_fail(reply, text);
-        return true;
-    case REQUEST_TOO_LONG:
-        snprintf(text, sizeof text, "Invalid request: the line is longer than %d bytes",
-                 REQUEST_LINE_MAX);
-        compare_fail(reply, text);
-        return true;
+    } else if (text_size != size || memcmp(text, expected, size) != 0)
+        differ("the answer to %s is %.*s, not %s", request->text, (int)text_size,
+               text ? text : "", expected);
+}
+
+static void compare_allocation(const struct promise *promise, const struct session_step *step)
+{
+    if (!step->claimed == promise->is_claimed_falsely)
+        differ("the claim of %s is %s", step->request.text,
+               step->claimed ? "called false" : "believed");
+    if (step->entry->port != promise->port || step->count != promise->count)
+        differ("%u ports from %u on are told to be allocated, not %u from %u on", step->count,
+               step->entry->port, promise->count, promise->port);
+    const struct held *held = model_at(promise->port);
+    uint32_t uid = held->owner == MODEL_NOBODY ? TABLE_NOBODY
+                   : held->owner == MODEL_ROOT ? 0
+                                               : UIDS_FROM + held->owner;
+    if (step->entry->uid != uid)
+        differ("port %u is of user %u, not %u", promise->port, step->entry->uid, uid);
+}
+
+/* Compares what came of a request with what is promised. Whether it is done with. */
+static bool compare_outcome(unsigned c, int r, const struct pa_buf *reply,
+                            struct session_step *step)
+{
+    struct client *client = &clients[c];
+    struct promise promise;
+    promise_make(&promise, c, &client->request);
+    bool waits = promise.wants != SESSION_WANTS_NOTHING;
+    if (r != (waits ? SESSION_SUSPENDED : 0) || client->session.wants != promise.wants)
+        differ("%s makes %d and wants %d, not %d", client->request.text, r,
+               (int)client->session.wants, (int)promise.wants);
+    if (!waits) {
+        compare_answer(&client->request, &promise, reply, step);
+        if (step->event != promise.event || step->close != promise.close)
+            differ("%s makes the event %d, not %d", client->request.text, (int)step->event,
+                   (int)promise.event);
+        if (step->event == SESSION_ALLOCATED)
+            compare_allocation(&promise, step);
+        client->closed = step->close;
+        if (step->fd >= 0)
+            close_descriptor(NULL, step->fd);
+        session_step_deinit(step);
+    } else if (reply->size > 0) {
+        differ("%s waits and is answered", client->request.text);
     }
-    return true;
+    promise_free(&promise);
+    return !waits;
 }
 
 static void leave(unsigned c);
@@ -235,22 +201,20 @@ static void send_piece(unsigned c, size_t size)
     memcpy(piece, client->request.bytes + client->sent, size);
     const char *cursor = piece;
     client->sent += size;
+    client->session.clear = parties[c].clear;
     int r = session_next(&client->session, &cursor, piece + size, &reply, &step);
     bool due = !client->answered && (client->sent >= client->request.known_at);
     /* A line that is too long is known to be before its end comes. */
     if (client->request.meaning == REQUEST_TOO_LONG)
         due = !client->answered && client->sent > REQUEST_LINE_MAX;
-    if (r != (due ? 0 : SESSION_IDLE))
+    if (!due && r != SESSION_IDLE)
         differ("%zu bytes of %s make %d", client->sent, client->request.text, r);
     if (due) {
         client->answered = true;
-        client->closed = compare_step(c, &reply, &step);
-        if (step.close != client->closed)
-            differ("the connection is%s ended after %s", step.close ? "" : " not",
-                   client->request.text);
-        session_step_deinit(&step);
-        if (!client->closed && session_next(&client->session, &cursor, piece + size, &reply,
-                                            &step) != SESSION_IDLE)
+        if (!compare_outcome(c, r, &reply, &step))
+            client->sent -= (size_t)(piece + size - cursor); /* it is sent once more */
+        else if (!client->closed && session_next(&client->session, &cursor, piece + size,
+                                                 &reply, &step) != SESSION_IDLE)
             differ("one request makes two");
     }
     pa_buf_deinit(&reply);
@@ -261,25 +225,51 @@ static void send_some(unsigned c)
 {
     struct client *client = &clients[c];
     if (client->sent == client->request.size) {
-        request_write(&client->request, name_variety);
+        request_write(&client->request, name_variety, model.low, model.high,
+                      parties[c].protocol2);
         client->sent = 0;
         client->answered = false;
     }
+    parties[c].clear = chance_below(4) != 0;
     size_t left = client->request.size - client->sent;
     send_piece(c, chance_below(3) ? left : 1 + chance_below((unsigned)left));
     if (client->closed)
         leave(c);
 }
 
-static void forget(void *context, const struct table_entry *entry)
+/* The kernel's word on who the client is. */
+static void prove(unsigned c)
 {
-    (void)entry;
-    *(size_t *)context += 1;
+    struct party *party = &parties[c];
+    bool proved = party->user != MODEL_NOBODY;
+    uint32_t uid = party->user == MODEL_ROOT ? 0 : UIDS_FROM + party->user;
+    party->known = true;
+    if (session_prove(&clients[c].session, proved ? uid : 0,
+                      proved ? model_users[party->user] : NULL) < 0)
+        must(NULL);
+}
+
+/* A request that waits is tried again, with or without what it waits for. */
+static void resume(unsigned c)
+{
+    struct session *session = &clients[c].session;
+    struct pa_buf reply = PA_BUF_NULL;
+    struct session_step step;
+    if (session->wants == SESSION_WANTS_OWNER && chance_below(4))
+        prove(c);
+    parties[c].clear = chance_below(2) != 0;
+    session->clear = parties[c].clear;
+    int r = session_resume(session, &reply, &step);
+    compare_outcome(c, r, &reply, &step);
+    pa_buf_deinit(&reply);
+    if (clients[c].closed)
+        leave(c);
 }
 
 /* What a client leaves unfinished is illegal. */
-static void compare_end(struct client *client)
+static void compare_end(unsigned c)
 {
+    struct client *client = &clients[c];
     struct pa_buf reply = PA_BUF_NULL;
     struct session_step step;
     bool unfinished = !client->answered && client->sent > 0;
@@ -287,13 +277,16 @@ static void compare_end(struct client *client)
     if (r != (unfinished ? 0 : SESSION_IDLE))
         differ("the end of a client makes %d", r);
     if (r == 0) {
-        char text[REQUEST_TEXT_BYTES + 64];
-        snprintf(text, sizeof text, "Invalid request %.*s", (int)client->sent,
+        struct promise promise;
+        struct request request = {.meaning = REQUEST_ILLEGAL};
+        snprintf(request.text, sizeof request.text, "%.*s", (int)client->sent,
                  client->request.bytes);
+        promise_make(&promise, c, &request);
         /* A byte sequence that is cut is not UTF-8, and a control character is shown as a
          * blank. */
-        if (!strpbrk(text, "\x01\xC2\xC3"))
-            compare_fail(&reply, text);
+        if (!strpbrk(request.text, "\x01\xC2\xC3"))
+            compare_answer(&request, &promise, &reply, &step);
+        promise_free(&promise);
         session_step_deinit(&step);
     }
     pa_buf_deinit(&reply);
@@ -302,27 +295,34 @@ static void compare_end(struct client *client)
 static void leave(unsigned c)
 {
     struct client *client = &clients[c];
-    size_t released = 0, expected = model_count_of(c);
+    size_t expected = model_count_of(c);
     if (!client->closed && chance_below(2))
-        compare_end(client);
-    while (session_release_one(&client->session, forget, &released))
+        compare_end(c);
+    session_abandon(&client->session);
+    parties[c].in_line = false;
+    released_count = 0;
+    while (session_release_one(&client->session))
         continue;
-    if (released != expected)
-        differ("a client that left had %zu ports, not %zu", released, expected);
+    if (released_count != expected)
+        differ("a client that left had %zu ports, not %zu", released_count, expected);
     model_leave(c);
     session_deinit(&client->session);
-    client->here = false;
+    parties[c].here = false;
 }
 
 static void arrive(unsigned c)
 {
     struct client *client = &clients[c];
-    client->here = true;
-    client->closed = false;
-    client->local = chance_below(20) != 0;
-    client->sent = client->request.size = 0;
-    client->answered = true;
-    session_init(&client->session, &world, HOST, client->local, REQUEST_LINE_MAX);
+    unsigned user = chance_below(MODEL_USERS + 1);
+    parties[c] = (struct party){
+        .here = true,
+        .local = chance_below(20) != 0,
+        .unix_domain = chance_below(3) == 0,
+        .user = user < MODEL_USERS ? user : MODEL_NOBODY,
+    };
+    *client = (struct client){.answered = true};
+    session_init(&client->session, &world, PROMISE_HOST, parties[c].local, REQUEST_LINE_MAX);
+    client->session.unix_domain = parties[c].unix_domain;
 }
 
 /* ----------------------------------------------------------------- events -- */
@@ -340,17 +340,38 @@ static void time_passes(void)
     world.now_ms = model.now_ms;
 }
 
+static void stats_change(void)
+{
+    setting.stats.connections = chance_below(100);
+    setting.stats.waiting = chance_below(100);
+    world.stats = setting.stats;
+    setting.listen_fails = chance_below(4) == 0;
+}
+
 static void client_acts(unsigned c)
 {
-    if (!clients[c].here)
+    if (!parties[c].here)
         arrive(c);
     else if (chance_below(30) == 0)
         leave(c);
+    else if (clients[c].session.suspended)
+        resume(c);
     else
         send_some(c);
-    size_t held = clients[c].here ? session_held(&clients[c].session) : 0;
-    if (held != model_count_of(c))
-        differ("client %u holds %zu ports, not %zu", c, held, model_count_of(c));
+}
+
+static void compare_all_counts(void)
+{
+    compare_counts(world.table);
+    if (kernel_count != model_in_kernel() || open_count != 0)
+        differ("%zu ports are held in the kernel, not %zu; %zu descriptors are open",
+               kernel_count, model_in_kernel(), open_count);
+    for (unsigned c = 0; c < CLIENTS; ++c) {
+        size_t held = parties[c].here ? session_held(&clients[c].session) : 0;
+        if (held != model_count_of(c))
+            differ("client %u holds %zu ports, not %zu", c, held, model_count_of(c));
+    }
+    compare_charges();
 }
 
 static void event(void)
@@ -358,25 +379,43 @@ static void event(void)
     unsigned kind = chance_below(100);
     if (kind < 88)
         client_acts(chance_below(CLIENTS));
-    else if (kind < 92)
+    else if (kind < 91)
         stranger_comes_or_goes();
-    else if (kind < 96)
+    else if (kind < 95)
         time_passes();
-    else if (kind < 97)
+    else if (kind < 96)
         model.probe_fails = chance_below(8) == 0;
+    else if (kind < 97)
+        stats_change();
     else if (kind < 98)
-        compare_usage();
+        compare_usage(world.table);
     else if (kind < 99)
-        compare_listing();
+        compare_listing(world.table);
     else
-        compare_find();
+        compare_find(world.table);
     if (table_count(world.table) != model.held_count)
         differ("%zu ports are held, not %zu", table_count(world.table), model.held_count);
+    if (model.held_count < 64 || chance_below(16) == 0)
+        compare_all_counts();
 }
 
 static unsigned one_of(const unsigned choice[4])
 {
     return choice[chance_below(4)];
+}
+
+static void choose_setting(void)
+{
+    unsigned believes = chance_below(6), holds = chance_below(6);
+    setting = (struct setting){
+        .rules = {.trusts = believes < 3,
+                  .verifies = believes == 3,
+                  .holds_all = holds == 0,
+                  .holds_none = holds == 1},
+        .quotas = {.most = {[QUOTA_PORTS] = chance_below(2) ? 1 + chance_below(20) : 0,
+                            [QUOTA_WAITING] = chance_below(2) ? 1 + chance_below(3) : 0}},
+        .stats = {.started_ms = model.now_ms, .pid = 4711},
+    };
 }
 
 static void begin_round(unsigned ports)
@@ -387,22 +426,35 @@ static void begin_round(unsigned ports)
     name_variety = one_of(varieties);
     const struct table_range range = {LOWEST_PORT, (uint16_t)(LOWEST_PORT + port_count - 1)};
     const struct siphash_key key = {{chance_below(UINT_MAX), chance_below(UINT_MAX)}};
-    uint64_t quarantine_ms = round_number % 2 ? 0 : QUARANTINE_MS;
+    uint64_t quarantine_ms = place.round % 2 ? 0 : QUARANTINE_MS;
+    choose_setting();
     model_begin(range.low, range.high, quarantine_ms);
-    world = (struct session_world){.prober = {probe_model, NULL}, .now_ms = model.now_ms};
+    quota_init(&quota, &setting.quotas);
+    world = (struct session_world){.prober = {.probe = probe_model},
+                                   .holder = {.probe = hold, .drop = drop},
+                                   .quota = &quota,
+                                   .rules = setting.rules,
+                                   .stats = setting.stats,
+                                   .listen = listen_beside,
+                                   .close = close_descriptor,
+                                   .released = count_released,
+                                   .now_ms = model.now_ms};
     if (table_new(&world.table, &range, 1, quarantine_ms, &key) < 0)
         must(NULL);
 }
 
 static void end_round(void)
 {
-    compare_listing();
-    compare_usage();
+    compare_listing(world.table);
+    compare_usage(world.table);
+    compare_all_counts();
     for (unsigned c = 0; c < CLIENTS; ++c)
-        if (clients[c].here)
+        if (parties[c].here)
             leave(c);
-    compare_listing();
+    compare_listing(world.table);
+    compare_all_counts();
     world.table = table_free(world.table);
+    quota_deinit(&quota);
 }
 
 static bool read_option(const char *const *argument, const char *name, unsigned long *value)
@@ -418,7 +470,7 @@ static bool read_options(const char *const *arguments, unsigned long *rounds,
                          unsigned long *ports)
 {
     for (; *arguments; arguments += 2)
-        if (!read_option(arguments, "-seed", &seed) &&
+        if (!read_option(arguments, "-seed", &place.seed) &&
             !read_option(arguments, "-rounds", rounds) &&
             !read_option(arguments, "-ports", ports))
             return false;
@@ -429,20 +481,20 @@ int main(int argc, char **argv)
 {
     unsigned long rounds = 100, ports = 0;
     (void)argc;
-    seed = 1;
+    place.seed = 1;
     if (!read_options((const char *const *)argv + 1, &rounds, &ports)) {
         fprintf(stderr, "usage: sim -seed N -rounds N ?-ports N? (at most %d)\n", MODEL_PORTS);
         return 100;
     }
     model_init();
-    for (round_number = 0; round_number < rounds; ++round_number) {
-        chance_begin(seed, round_number);
+    for (place.round = 0; place.round < rounds; ++place.round) {
+        chance_begin(place.seed, place.round);
         begin_round((unsigned)ports);
-        for (int i = 0; i < EVENTS_PER_ROUND; ++i, ++events)
+        for (int i = 0; i < EVENTS_PER_ROUND; ++i, ++place.event)
             event();
         end_round();
     }
     model_deinit();
-    printf("sim: seed %lu, %lu rounds, %llu events: ok\n", seed, rounds, events);
+    printf("sim: seed %lu, %lu rounds, %llu events: ok\n", place.seed, rounds, place.event);
     return 0;
 }

@@ -7,19 +7,44 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { PATIENCE_S = 30 }; /* before a test that waits in vain is failed */
 
+/* Sends the first byte with a descriptor, twice. */
+static void pass(const struct fake_manager *manager, int fd, const char *byte)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(2 * sizeof(int))];
+    } control = {.bytes = ""};
+    struct iovec part = {(void *)(uintptr_t)byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    const int fds[2] = {manager->pass, manager->pass};
+    control.header = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(sizeof fds), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(&control.header), fds, sizeof fds);
+    sendmsg(fd, &message, MSG_NOSIGNAL);
+}
+
 /* Sends the text, and says whether the connection is to be closed. */
-static bool say(int fd, const char *text)
+static bool say(const struct fake_manager *manager, int fd, const char *text)
 {
     if (!text)
         return false;
+    if (*text == FAKE_PASS) {
+        pass(manager, fd, text + 1);
+        text += 2;
+    }
     bool then_close = *text == FAKE_CLOSE;
     text += then_close;
     size_t left = strlen(text);
@@ -41,7 +66,7 @@ static void accept_client(struct fake_manager *manager)
     if (fd < 0)
         return;
     atomic_fetch_add(&manager->connections, 1);
-    if (manager->count == FAKE_CONNECTIONS || say(fd, manager->greeting)) {
+    if (manager->count == FAKE_CONNECTIONS || say(manager, fd, manager->greeting)) {
         close(fd);
         return;
     }
@@ -59,7 +84,7 @@ static bool answer_lines(struct fake_manager *manager, struct fake_connection *c
             end[-1] = '\0';
         atomic_fetch_add(&manager->requests, 1);
         fake_answer *answer = manager->answer;
-        if (say(client->fd, answer(manager, client->line)))
+        if (say(manager, client->fd, answer(manager, client->line)))
             return true;
         client->size -= taken;
         memmove(client->line, client->line + taken, client->size);
@@ -107,8 +132,19 @@ static void *run(void *data)
     }
 }
 
+static bool listen_at_path(struct fake_manager *manager)
+{
+    struct sockaddr_un own = {.sun_family = AF_UNIX};
+    snprintf(own.sun_path, sizeof own.sun_path, "%s", manager->address);
+    manager->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return bind(manager->listener, (struct sockaddr *)&own, sizeof own) == 0 &&
+           listen(manager->listener, FAKE_CONNECTIONS) == 0;
+}
+
 static bool listen_at(struct fake_manager *manager)
 {
+    if (manager->address && *manager->address == '/')
+        return listen_at_path(manager);
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
                              .ai_socktype = SOCK_STREAM};
     struct addrinfo *info = NULL;

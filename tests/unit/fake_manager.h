@@ -20,17 +20,20 @@ struct fake_manager;
 
 /*
  * What to send for a request, line end included: static or in manager->reply.
- * NULL: nothing. A text that begins with FAKE_CLOSE: what follows, then close.
+ * NULL: nothing. A text that begins with FAKE_CLOSE: what follows, then close;
+ * with FAKE_PASS: what follows, with the descriptor manager->pass twice.
  */
 typedef const char *fake_answer(struct fake_manager *manager, const char *line);
 
 #define FAKE_CLOSE '!'
+#define FAKE_PASS  '>'
 
 struct fake_manager {
     /* Set by the test before fake_manager_start(). */
     fake_answer *_Atomic answer; /* may be changed later too */
     const char *greeting;        /* sent on accept, as an answer; NULL: nothing */
-    const char *address;         /* numeric; NULL: 127.0.0.1 */
+    const char *address;         /* numeric, or the path of a socket; NULL: 127.0.0.1 */
+    int pass;                    /* a descriptor */
     int port;                    /* 0: any; the one it is after the start */
 
     /* Counted while it runs. */

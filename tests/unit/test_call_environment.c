@@ -7,18 +7,23 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "pa_call.h"
+#include "pa_portfile.h"
 
 /* ------------------------------------------------------------ port file -- */
 
 static char folder[64];
 static char path[sizeof folder + 16];
+static char socket_path[sizeof folder + 16];
 
 static void write_file(const char *text, mode_t mode)
 {
@@ -36,13 +41,14 @@ static int make_folder(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(path, sizeof path, "%s/listen.port", folder);
-    (void)state;
+    snprintf(socket_path, sizeof socket_path, "%s/socket", folder);
     return setenv("DAQPORTMGR_PORTFILE", path, 1);
 }
 
 static int remove_folder(void **state)
 {
     (void)state;
+    unlink(socket_path);
     unlink(path);
     return rmdir(folder);
 }
@@ -58,6 +64,8 @@ static void a_port_file_holds_a_number_on_its_first_line(void **state)
         {"30000", 30000},
         {"30000 \r\n", 30000},
         {"1\n2\n", 1},
+        {"2\n/run/daqportmgr/socket\n", 2},
+        {"/run/daqportmgr/socket\n2\n", 0},
         {"65535\n", 65535},
         {"65536\n", 0},
         {"0\n", 0},
@@ -114,6 +122,137 @@ static void a_port_file_is_a_plain_file(void **state)
     assert_int_equal(pa_call_port_from_file(), 0);
 }
 
+/* ----------------------------------------------------------- second line -- */
+
+/* A port file whose second line is `text`, and what is believed of it. */
+static void assert_socket(const char *text, const char *wanted)
+{
+    char content[512];
+    struct pa_portfile file;
+    snprintf(content, sizeof content, "30000\n%s", text);
+    write_file(content, 0644);
+    memset(&file, 0x55, sizeof file);
+    pa_portfile_read(&file);
+    assert_int_equal(file.port, 30000);
+    assert_string_equal(file.socket, wanted);
+}
+
+static void make_socket(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    assert_true(strlen(name) < sizeof address.sun_path);
+    strcpy(address.sun_path, name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
+static void the_second_line_names_a_socket(void **state)
+{
+    (void)state;
+    char line[256];
+    static const struct {
+        const char *before;
+        const char *behind;
+        bool good;
+    } lines[] = {
+        {"", "\n", true},       {"", "", true},      {"", "\r\n", true},
+        {"", "\nmore\n", true}, {"\n", "\n", false}, {" ", "\n", false},
+        {"", " \n", false},     {"", "x\n", false},  {"socket\n", "\n", false},
+    };
+    make_socket(socket_path);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {
+        snprintf(line, sizeof line, "%s%s%s", lines[i].before, socket_path, lines[i].behind);
+        assert_socket(line, lines[i].good ? socket_path : "");
+    }
+    assert_socket("", "");
+    assert_socket("\n", "");
+    assert_socket("socket\n", "");
+}
+
+static void a_socket_may_have_a_path_of_107_bytes(void **state)
+{
+    (void)state;
+    char longest[PA_PORTFILE_SOCKET_BYTES];
+    char line[256];
+    size_t size = strlen(folder);
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, folder, size);
+    longest[size] = '/';
+    longest[sizeof longest - 1] = '\0';
+    make_socket(longest);
+    snprintf(line, sizeof line, "%s\n", longest);
+    assert_socket(line, longest);
+    snprintf(line, sizeof line, "/%s\n", longest);
+    assert_socket(line, "");
+    snprintf(line, sizeof line, "%s%s\n", folder, longest);
+    assert_socket(line, "");
+    unlink(longest);
+}
+
+static void what_is_no_socket_is_not_believed(void **state)
+{
+    (void)state;
+    char elsewhere[sizeof socket_path + 1];
+    assert_socket(socket_path, "");
+    assert_int_equal(mkfifo(socket_path, 0666), 0);
+    assert_socket(socket_path, "");
+    unlink(socket_path);
+    snprintf(elsewhere, sizeof elsewhere, "%s2", socket_path);
+    make_socket(elsewhere);
+    assert_int_equal(symlink(elsewhere, socket_path), 0);
+    assert_socket(socket_path, "");
+    assert_socket(elsewhere, elsewhere);
+    unlink(elsewhere);
+}
+
+static void a_socket_that_others_could_replace_is_not_believed(void **state)
+{
+    (void)state;
+    make_socket(socket_path);
+    assert_int_equal(chmod(folder, 0777), 0);
+    assert_socket(socket_path, "");
+    assert_int_equal(chmod(folder, 01777), 0);
+    assert_socket(socket_path, socket_path);
+    assert_int_equal(chmod(folder, 0775), 0);
+    assert_socket(socket_path, socket_path);
+}
+
+static void a_strangers_socket_is_not_believed(void **state)
+{
+    (void)state;
+    enum { STRANGER = 54321 };
+    char inner[sizeof folder + 4];
+    char line[sizeof inner + 16];
+    if (geteuid() != 0)
+        skip();
+    make_socket(socket_path);
+    assert_int_equal(lchown(socket_path, STRANGER, STRANGER), 0);
+    assert_socket(socket_path, "");
+    snprintf(inner, sizeof inner, "%s/in", folder);
+    snprintf(line, sizeof line, "%s/socket", inner);
+    assert_int_equal(mkdir(inner, 0755), 0);
+    make_socket(line);
+    assert_socket(line, line);
+    assert_int_equal(chown(inner, STRANGER, STRANGER), 0);
+    assert_socket(line, "");
+    unlink(line);
+    rmdir(inner);
+}
+
+static void without_a_port_there_is_no_socket(void **state)
+{
+    (void)state;
+    char text[256];
+    struct pa_portfile file = {.port = 1, .socket = "x"};
+    make_socket(socket_path);
+    snprintf(text, sizeof text, "0\n%s\n", socket_path);
+    write_file(text, 0644);
+    pa_portfile_read(&file);
+    assert_int_equal(file.port, 0);
+    assert_string_equal(file.socket, "");
+}
+
 /* ----------------------------------------------------------- environment -- */
 
 static void the_user_is_the_login_name(void **state)
@@ -154,6 +293,12 @@ int main(void)
         FILE_CASE(a_port_file_that_others_can_change_is_not_believed),
         FILE_CASE(a_port_file_of_a_stranger_is_not_believed),
         FILE_CASE(a_port_file_is_a_plain_file),
+        FILE_CASE(the_second_line_names_a_socket),
+        FILE_CASE(a_socket_may_have_a_path_of_107_bytes),
+        FILE_CASE(what_is_no_socket_is_not_believed),
+        FILE_CASE(a_socket_that_others_could_replace_is_not_believed),
+        FILE_CASE(a_strangers_socket_is_not_believed),
+        FILE_CASE(without_a_port_there_is_no_socket),
         cmocka_unit_test(the_user_is_the_login_name),
         cmocka_unit_test(a_user_without_a_name_is_a_number),
     };

@@ -33,6 +33,7 @@ static int setup(void **state)
     strcpy(root, "/tmp/test_files.XXXXXX");
     umask(022);
     unsetenv("HOME");
+    unsetenv("XDG_RUNTIME_DIR");
     return mkdtemp(root) != NULL ? 0 : -1;
 }
 
@@ -399,6 +400,7 @@ static void make_system(void)
     make_directory("var/tmp", 01777, geteuid());
     make_directory("var/run", 0755, geteuid());
     make_directory("var/log", 0755, geteuid());
+    make_directory("run", 0755, geteuid());
     make_directory("home", 0755, geteuid());
     assert_int_equal(setenv("HOME", under("home"), 1), 0);
 }
@@ -419,6 +421,7 @@ static void the_systems_places_come_first(void **state)
         [FILES_PID] = "var/run/nscldaq/daqportmgr.pid",
         [FILES_USAGE] = "var/tmp/daqportmgr/ports.txt",
         [FILES_LOG] = "var/log/nscldaq/portmanager.log",
+        [FILES_SOCKET] = "run/daqportmgr/socket",
     };
     char path[PATH_MAX];
     struct stat st;
@@ -426,7 +429,7 @@ static void the_systems_places_come_first(void **state)
     (void)state;
     make_system();
     umask(077);
-    for (int kind = FILES_PORT; kind <= FILES_LOG; kind++) {
+    for (int kind = FILES_PORT; kind <= FILES_SOCKET; kind++) {
         assert_int_equal(choose((enum files_kind)kind, path), 0);
         assert_string_equal(path, under(places[kind]));
         assert_string_equal(error_text, "");
@@ -461,6 +464,107 @@ static void without_the_systems_directories_home_is_used(void **state)
     assert_error(under("var/log/nscldaq"), "No such file or directory");
     assert_int_equal(entries("home"), 0);
     assert_false(is_there("var"));
+}
+
+static void the_sockets_second_place_is_the_users_runtime_directory(void **state)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    (void)state;
+    make_directory("home", 0755, geteuid());
+    make_directory("mine", 0700, geteuid());
+    assert_int_equal(setenv("HOME", under("home"), 1), 0);
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", under("mine"), 1), 0);
+    umask(077);
+    assert_int_equal(choose(FILES_SOCKET, path), FILES_E_HOME);
+    assert_string_equal(path, under("mine/daqportmgr/socket"));
+    assert_error(under("run/daqportmgr"), "No such file or directory");
+    assert_int_equal(stat(under("mine/daqportmgr"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    assert_int_equal(entries("mine/daqportmgr"), 0);
+    assert_int_equal(choose(FILES_SOCKET, path), FILES_E_HOME);
+    assert_int_equal(entries("home"), 0);
+}
+
+static void without_a_runtime_directory_there_is_no_socket(void **state)
+{
+    static const char *const runtimes[] = {NULL, "", "relative"};
+    char path[PATH_MAX], wanted[PATH_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        if (runtimes[i] != NULL)
+            assert_int_equal(setenv("XDG_RUNTIME_DIR", runtimes[i], 1), 0);
+        assert_int_equal(choose(FILES_SOCKET, path), FILES_E_NOWHERE);
+        assert_string_equal(path, "");
+        snprintf(wanted, sizeof(wanted),
+                 "%s/run/daqportmgr: No such file or directory; "
+                 "%s/run/daqportmgr/socket: there is no XDG_RUNTIME_DIR",
+                 root, root);
+        assert_string_equal(error_text, wanted);
+    }
+    assert_int_equal(setenv("XDG_RUNTIME_DIR", under("missing"), 1), 0);
+    assert_int_equal(choose(FILES_SOCKET, path), FILES_E_NOWHERE);
+}
+
+static void a_parent_is_opened_if_it_is_trusted(void **state)
+{
+    const char *name;
+    int fd;
+
+    (void)state;
+    make_directory("good", 0755, geteuid());
+    make_directory("open", 0777, geteuid());
+    const char *path = under("good/one");
+    assert_int_equal(files_open_parent(path, &fd, &name, error_text, sizeof(error_text)), 0);
+    assert_string_equal(name, "one");
+    assert_int_equal(mkdirat(fd, "inside", 0755), 0);
+    assert_true(is_there("good/inside"));
+    close(fd);
+    path = under("open/one");
+    assert_int_equal(files_open_parent(path, &fd, &name, error_text, sizeof(error_text)),
+                     FILES_E_REFUSED);
+    assert_error(path, "its directory is writable by everyone and has no sticky bit");
+    path = under("none/one");
+    assert_int_equal(files_open_parent(path, &fd, &name, error_text, sizeof(error_text)),
+                     -ENOENT);
+}
+
+static void a_parent_is_made_if_only_that_is_missing(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    umask(077);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(files_make_parent(under("a/socket"), error_text, sizeof(error_text)),
+                         0);
+    assert_int_equal(stat(under("a"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    assert_int_equal(files_make_parent(under("b/c/socket"), error_text, sizeof(error_text)),
+                     -ENOENT);
+    assert_error(under("b/c"), "No such file or directory");
+    assert_int_equal(files_make_parent("", error_text, sizeof(error_text)), -ENOENT);
+    make_directory("open", 0777, geteuid());
+    assert_int_equal(files_make_parent(under("open/c/socket"), error_text, sizeof(error_text)),
+                     FILES_E_REFUSED);
+    assert_int_equal(entries("open"), 0);
+}
+
+static void the_port_file_has_a_line_for_port_and_socket(void **state)
+{
+    char text[FILES_PORT_BYTES], path[PATH_MAX];
+
+    (void)state;
+    assert_int_equal(files_port_text(text, 30000, ""), 6);
+    assert_string_equal(text, "30000\n");
+    assert_int_equal(files_port_text(text, 1, "/run/daqportmgr/socket"), 25);
+    assert_string_equal(text, "1\n/run/daqportmgr/socket\n");
+    memset(path, 'p', sizeof(path));
+    path[PATH_MAX - 1] = '\0';
+    assert_int_equal(files_port_text(text, 65535, path), PATH_MAX + 6);
+    assert_string_equal(text + PATH_MAX + 4, "p\n");
 }
 
 static void a_hijacked_system_directory_is_not_used(void **state)
@@ -643,6 +747,11 @@ int main(void)
         TEST(another_users_file_stays),
         TEST(the_systems_places_come_first),
         TEST(without_the_systems_directories_home_is_used),
+        TEST(the_sockets_second_place_is_the_users_runtime_directory),
+        TEST(without_a_runtime_directory_there_is_no_socket),
+        TEST(a_parent_is_opened_if_it_is_trusted),
+        TEST(a_parent_is_made_if_only_that_is_missing),
+        TEST(the_port_file_has_a_line_for_port_and_socket),
         TEST(a_hijacked_system_directory_is_not_used),
         TEST(no_directory_is_made_in_an_untrusted_one),
         TEST(a_user_without_permission_goes_home),

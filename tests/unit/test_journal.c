@@ -99,7 +99,13 @@ static void tell_released(void *context, const struct table_entry *entry)
 static void hear_at(const char *request, bool local, uint64_t now_ms)
 {
     const struct table_range range = {30001, 30001};
-    struct session_world world = {.prober = fake_prober_of(&fake)};
+    struct quota quota;
+    struct session_world world = {.prober = fake_prober_of(&fake),
+                                  .quota = &quota,
+                                  .rules = {.trusts = true},
+                                  .released = tell_released,
+                                  .context = &journal};
+    quota_init(&quota, &(struct quota_limits){{0}});
     struct session session;
     struct session_step step;
     struct pa_buf reply = PA_BUF_NULL;
@@ -114,7 +120,7 @@ static void hear_at(const char *request, bool local, uint64_t now_ms)
             break;
     }
     pa_buf_deinit(&reply);
-    while (session_release_one(&session, tell_released, &journal))
+    while (session_release_one(&session))
         continue;
     session_deinit(&session);
     table_free(world.table);
@@ -201,7 +207,8 @@ static void what_was_suppressed_is_told_when_the_window_closes(void **state)
     (void)state;
     assert_false(journal_has_open_window(&journal));
     for (int i = 0; i < LOG_LIMIT_COUNT + 7; ++i)
-        journal_turned_away(&journal, 1000, "192.0.2.8");
+        journal_turned_away(&journal, 1000, "192.0.2.8",
+                            "there are too many, and all hold ports");
     assert_true(journal_has_open_window(&journal));
     size_t before = count("\n");
     journal_close_windows(&journal, 1000 + LOG_LIMIT_WINDOW_MS - 1);
@@ -236,7 +243,9 @@ static void a_list_that_could_not_be_made_is_told_with_its_reason(void **state)
 {
     (void)state;
     const struct session_step step = {
-        .event = SESSION_REFUSED, .error = PA_E_NO_MEMORY, .request = PA_REQUEST_NULL};
+        .event = SESSION_REFUSED,
+        .failure = {PA_E_NO_MEMORY, "the port manager is out of memory"},
+        .request = PA_REQUEST_NULL};
     journal_step(&journal, 0, "192.0.2.7", &step);
     assert_last("WARNING",
                 "Unable to list the ports for 192.0.2.7 because: the port manager is "
@@ -248,7 +257,7 @@ static void a_crowd_is_told(void **state)
     (void)state;
     journal_evicted(&journal, 0, "192.0.2.7");
     assert_int_equal(count("Connection from 192.0.2.7 closed"), 1);
-    journal_turned_away(&journal, 0, "192.0.2.8");
+    journal_turned_away(&journal, 0, "192.0.2.8", "there are too many, and all hold ports");
     assert_int_equal(count("Connection from 192.0.2.8 refused"), 1);
 }
 

@@ -78,6 +78,12 @@ static void no_words_give_the_defaults(void **state)
     assert_int_equal(o.connections_max, 10000);
     assert_int_equal(o.unsent_max_bytes, 1048576);
     assert_int_equal(o.keepalive_s, 60);
+    assert_null(o.socket_path);
+    assert_int_equal(o.owner, OPTIONS_OWNER_CORRECT);
+    assert_int_equal(o.hold, OPTIONS_HOLD_ASKED);
+    assert_int_equal(o.user_ports, 0);
+    assert_int_equal(o.user_connections, 0);
+    assert_int_equal(o.user_waiting, 1000);
     assert_false(o.daemonize || o.help || o.version);
     options_deinit(&o);
     assert_null(o.ranges);
@@ -117,6 +123,74 @@ static void the_new_switches_work(void **state)
     assert_int_equal(o.keepalive_s, 9);
     assert_true(o.daemonize);
     options_deinit(&o);
+}
+
+static void users_have_limits(void **state)
+{
+    struct options o;
+
+    (void)state;
+    assert_int_equal(
+        PARSE(&o, "-userports", "65535", "-userconnections=1000000", "--userwaiting", "0"), 0);
+    assert_int_equal(o.user_ports, 65535);
+    assert_int_equal(o.user_connections, 1000000);
+    assert_int_equal(o.user_waiting, 0);
+    options_deinit(&o);
+    assert_int_equal(
+        PARSE(&o, "-userports", "0", "-userconnections", "0", "-userwaiting", "1000000"), 0);
+    assert_int_equal(o.user_waiting, 1000000);
+    options_deinit(&o);
+    REFUSED("-userports: \"65536\" is not a number of ports (0 to 65535)", "-userports",
+            "65536");
+    REFUSED("-userconnections: \"1000001\" is not a number of connections (0 to 1000000)",
+            "-userconnections", "1000001");
+    REFUSED("-userwaiting: \"1000001\" is not a number of requests (0 to 1000000)",
+            "-userwaiting", "1000001");
+    REFUSED("-userwaiting: \"many\" is not a number of requests (0 to 1000000)", "-userwaiting",
+            "many");
+}
+
+static void modes_are_one_of_a_few_words(void **state)
+{
+    static const char *const owners[] = {"correct", "verify", "trust"};
+    static const char *const holds[] = {"asked", "all", "none"};
+    static const char *const bad[] = {"Correct", "verif", "trust ", "all,none"};
+    char text[100];
+    struct options o;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(PARSE(&o, "-owner", owners[i], "-hold", holds[2 - i]), 0);
+        assert_int_equal(o.owner, i);
+        assert_int_equal(o.hold, 2 - i);
+        options_deinit(&o);
+    }
+    assert_int_equal(OPTIONS_OWNER_TRUST, 2);
+    assert_int_equal(OPTIONS_HOLD_NONE, 2);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "-owner: \"%s\" is not correct, verify or trust", bad[i]);
+        REFUSED(text, "-owner", bad[i]);
+        snprintf(text, sizeof(text), "-hold: \"%s\" is not asked, all or none", bad[i]);
+        REFUSED(text, "-hold", bad[i]);
+    }
+    REFUSED("-owner: \"\" is not MODE: it is empty", "-owner", "");
+}
+
+static void the_socket_alone_may_have_no_name(void **state)
+{
+    static const char *const forms[][2] = {
+        {"-socket", ""}, {"-socket=", NULL}, {"-socket", "/a/b"}, {"--socket=c", NULL}};
+    static const char *const paths[] = {"", "", "/a/b", "c"};
+    struct options o;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(PARSE(&o, forms[i][0], forms[i][1]), 0);
+        assert_string_equal(o.socket_path, paths[i]);
+        options_deinit(&o);
+    }
+    REFUSED("-socket: PATH is missing", "-socket");
+    REFUSED("-socket: PATH is missing before -daemon", "-socket", "-daemon");
 }
 
 static void one_dash_two_dashes_and_equals_are_the_same(void **state)
@@ -467,15 +541,18 @@ static void a_message_is_one_line_that_fits(void **state)
 static void help_text_lists_every_switch(void **state)
 {
     static const char *const switches[] = {
-        "-ports LOW-HIGH",  "-listen, --listen-port, -l PORT",
-        "-address ADDR",    "-log FILE",
-        "-usagefile FILE",  "-portfile FILE",
-        "-pidfile FILE",    "-quarantine SECONDS",
-        "-maxline BYTES",   "-maxconnections N",
-        "-maxunsent BYTES", "-keepalive SECONDS",
-        "-daemon\n",        "-help, -h, -?\n",
-        "-version, -V\n",   "--port-base, -p PORT",
-        "--num-ports, -n N"};
+        "-ports LOW-HIGH",   "-listen, --listen-port, -l PORT",
+        "-address ADDR",     "-log FILE",
+        "-usagefile FILE",   "-portfile FILE",
+        "-pidfile FILE",     "-quarantine SECONDS",
+        "-maxline BYTES",    "-maxconnections N",
+        "-maxunsent BYTES",  "-keepalive SECONDS",
+        "-daemon\n",         "-help, -h, -?\n",
+        "-version, -V\n",    "--port-base, -p PORT",
+        "--num-ports, -n N", "-socket PATH",
+        "-owner MODE",       "-hold MODE",
+        "-userports N",      "-userconnections N",
+        "-userwaiting N"};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
@@ -497,6 +574,9 @@ int main(void)
         cmocka_unit_test(no_words_give_the_defaults),
         cmocka_unit_test(the_old_managers_switches_work),
         cmocka_unit_test(the_new_switches_work),
+        cmocka_unit_test(users_have_limits),
+        cmocka_unit_test(modes_are_one_of_a_few_words),
+        cmocka_unit_test(the_socket_alone_may_have_no_name),
         cmocka_unit_test(one_dash_two_dashes_and_equals_are_the_same),
         cmocka_unit_test(help_and_version_have_three_and_two_names),
         cmocka_unit_test(a_lone_dash_is_a_value),

@@ -28,12 +28,34 @@ enum { LINE_MAX_BYTES = 64, LOW = 30001, HIGH = 30009 };
 static const struct siphash_key hash_key = {{1, 2}};
 static struct fake_prober fake;
 static struct session_world world;
+static struct quota quota;
+
+/* What was released since somebody last looked, the latest last. */
+static struct {
+    unsigned ports[4];
+    size_t count;
+} released;
+
+static void on_released(void *context, const struct table_entry *entry)
+{
+    (void)context;
+    assert_ptr_equal(table_find(world.table, entry->name, entry->user),
+                     entry); /* not gone yet */
+    if (released.count < sizeof released.ports / sizeof *released.ports)
+        released.ports[released.count] = entry->port;
+    released.count += 1;
+}
 
 static void begin(uint16_t low, uint16_t high)
 {
     const struct table_range range = {low, high};
     fake_prober_reset(&fake);
-    world = (struct session_world){.prober = fake_prober_of(&fake), .now_ms = 1000};
+    quota_init(&quota, &(struct quota_limits){{0}});
+    world = (struct session_world){.prober = fake_prober_of(&fake),
+                                   .quota = &quota,
+                                   .rules = {.trusts = true},
+                                   .released = on_released,
+                                   .now_ms = 1000};
     assert_int_equal(table_new(&world.table, &range, 1, 5000, &hash_key), 0);
 }
 
@@ -114,18 +136,13 @@ static void finish(struct client *client)
     pa_buf_deinit(&reply);
 }
 
-static void count_released(void *context, const struct table_entry *entry)
-{
-    assert_non_null(entry->name);
-    *(size_t *)context += 1;
-}
-
 static void leave(struct client *client)
 {
-    size_t held = session_held(&client->session), released = 0;
-    while (session_release_one(&client->session, count_released, &released))
+    size_t held = session_held(&client->session);
+    released.count = 0;
+    while (session_release_one(&client->session))
         continue;
-    assert_int_equal(released, held);
+    assert_int_equal(released.count, held);
     session_deinit(&client->session);
     pa_buf_deinit(&client->answers);
 }
@@ -498,8 +515,8 @@ static void a_step_tells_what_happened(void **state)
     session_init(&session, &world, HOST, true, LINE_MAX_BYTES);
 
     take_step(&session, "LIST\n", &step);
-    assert_int_equal(step.event, SESSION_LISTED);
-    assert_int_equal(step.error, PA_OK);
+    assert_int_equal(step.event, SESSION_TOLD);
+    assert_int_equal(step.failure.error, PA_OK);
     assert_non_null(step.snapshot);
     assert_false(step.close);
     session_step_deinit(&step);
@@ -515,7 +532,7 @@ static void a_step_tells_what_happened(void **state)
 
     take_step(&session, "GIMME b u\n", &step);
     assert_int_equal(step.event, SESSION_REFUSED);
-    assert_int_equal(step.error, PA_E_NO_FREE_PORTS);
+    assert_int_equal(step.failure.error, PA_E_NO_FREE_PORTS);
     assert_string_equal(step.request.name, "b");
     assert_string_equal(step.request.user, "u");
     assert_false(step.close);
@@ -523,17 +540,17 @@ static void a_step_tells_what_happened(void **state)
 
     take_step(&session, "GIMME a\\nb u\n", &step);
     assert_int_equal(step.event, SESSION_REFUSED);
-    assert_int_equal(step.error, PA_E_CONTROL_CHARACTER);
+    assert_int_equal(step.failure.error, PA_E_CONTROL_CHARACTER);
     session_step_deinit(&step);
 
     take_step(&session, "NO\n", &step);
     assert_int_equal(step.event, SESSION_ILLEGAL);
-    assert_int_equal(step.error, PA_E_INVALID_REQUEST);
+    assert_int_equal(step.failure.error, PA_E_INVALID_REQUEST);
     assert_string_equal(step.request.text, "NO");
     assert_true(step.close);
     session_step_deinit(&step);
 
-    while (session_release_one(&session, count_released, &(size_t){0}))
+    while (session_release_one(&session))
         continue;
     session_deinit(&session);
     end();
@@ -593,33 +610,21 @@ static void interleaved_pieces_of_two_clients_stay_apart(void **state)
     end();
 }
 
-struct released {
-    unsigned ports[4];
-    size_t count;
-};
-
-static void remember_released(void *context, const struct table_entry *entry)
-{
-    struct released *released = context;
-    assert_non_null(table_find(world.table, entry->name, entry->user)); /* not gone yet */
-    released->ports[released->count++] = entry->port;
-}
-
 static void ports_are_released_one_by_one_the_latest_first(void **state)
 {
     (void)state;
     struct client client;
-    struct released released = {{0}, 0};
     begin(LOW, HIGH);
+    released.count = 0;
     arrive(&client, true);
     say(&client, "GIMME a u\nGIMME b u\nGIMME c u\n");
     assert_int_equal(session_held(&client.session), 3);
-    assert_true(session_release_one(&client.session, remember_released, &released));
+    assert_true(session_release_one(&client.session));
     assert_int_equal(session_held(&client.session), 2);
     assert_int_equal(table_count(world.table), 2);
-    assert_true(session_release_one(&client.session, remember_released, &released));
-    assert_true(session_release_one(&client.session, remember_released, &released));
-    assert_false(session_release_one(&client.session, remember_released, &released));
+    assert_true(session_release_one(&client.session));
+    assert_true(session_release_one(&client.session));
+    assert_false(session_release_one(&client.session));
     assert_int_equal(released.count, 3);
     assert_int_equal(released.ports[0], 30007);
     assert_int_equal(released.ports[1], 30008);
@@ -635,7 +640,7 @@ static void the_time_the_caller_keeps_is_the_one_that_counts(void **state)
     begin(1, 3);
     arrive(&client, true);
     say(&client, "GIMME a u\n");
-    session_release_one(&client.session, count_released, &(size_t){0});
+    session_release_one(&client.session);
     world.now_ms += 5000;
     say(&client, "GIMME a u\nGIMME a u\nGIMME a u\n");
     assert_answers(&client, "OK 3\r\nOK 2\r\nOK 1\r\nOK 3\r\n");
@@ -701,7 +706,7 @@ static void assert_clean_without_memory(const char *request, size_t size, size_t
             assert_true(r == 0 || r == -ENOMEM);
             if (r == 0) {
                 assert_int_equal(step.event, SESSION_REFUSED);
-                assert_int_equal(step.error, PA_E_NO_MEMORY);
+                assert_int_equal(step.failure.error, PA_E_NO_MEMORY);
                 assert_false(step.close);
                 assert_int_equal(reply.size, strlen(NO_MEMORY));
                 assert_memory_equal(reply.data, NO_MEMORY, reply.size);
@@ -709,7 +714,7 @@ static void assert_clean_without_memory(const char *request, size_t size, size_t
             assert_unchanged(&client.session, before);
         } else {
             assert_int_equal(r, 0);
-            assert_true(step.error != PA_E_NO_MEMORY);
+            assert_true(step.failure.error != PA_E_NO_MEMORY);
         }
         if (r == 0) /* else there is nothing to free */
             session_step_deinit(&step);
@@ -757,7 +762,7 @@ static void without_memory_a_list_is_refused_and_nothing_changes(void **state)
         assert_true(r == 0 || (failed && r == -ENOMEM));
         if (r == 0 && failed) {
             assert_int_equal(step.event, SESSION_REFUSED);
-            assert_int_equal(step.error, PA_E_NO_MEMORY);
+            assert_int_equal(step.failure.error, PA_E_NO_MEMORY);
             assert_null(step.snapshot);
         }
         if (r == 0)

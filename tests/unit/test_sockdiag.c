@@ -244,6 +244,78 @@ static void connections_are_found_when_asked_for(void **state)
     assert_int_equal(pa_sockdiag_on_port(&diag, true, port, PA_SOCKDIAG_ALIVE, found, 4), 0);
 }
 
+/* -------------------------------------------------------- one connection -- */
+
+/* Asks for the end that is `own_fd`'s, connected to what `other_fd` has. */
+static int ask_for(int own_fd, int other_fd, struct pa_sockdiag_socket *found)
+{
+    struct sockaddr_storage own;
+    struct sockaddr_storage other;
+    socklen_t own_size = sizeof own;
+    socklen_t other_size = sizeof other;
+    struct pa_sockdiag_end end = {.own = &own, .other = &other};
+    assert_int_equal(getsockname(own_fd, (struct sockaddr *)&own, &own_size), 0);
+    assert_int_equal(getsockname(other_fd, (struct sockaddr *)&other, &other_size), 0);
+    return pa_sockdiag_of_connection(&diag, &end, found);
+}
+
+static void each_end_of_a_connection_is_found(void **state)
+{
+    (void)state;
+    struct pa_sockdiag_socket found;
+    int listener = take_port("127.0.0.1", quiet_port(), LISTEN);
+    int client = take_port("127.0.0.1", 0, 0);
+    connect_to(client, "127.0.0.1", port_of(listener));
+    int server = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_int_equal(ask_for(client, server, &found), 1);
+    assert_socket(&found, client, true, PA_SOCKDIAG_STATE_CONNECTED);
+    int fd = diag.fd;
+    assert_int_equal(ask_for(server, client, &found), 1);
+    assert_socket(&found, server, true, PA_SOCKDIAG_STATE_CONNECTED);
+    close(client);
+    close(server);
+    close(listener);
+    assert_int_equal(diag.fd, fd);
+}
+
+/* The kernel shows a listener where there is no connection. */
+static void a_listener_is_no_connection(void **state)
+{
+    (void)state;
+    struct pa_sockdiag_socket found;
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    for (size_t i = 0; i < 2; ++i) {
+        int listener = take_port(hosts[i], quiet_port(), LISTEN);
+        int stranger = take_port(hosts[i], 0, 0);
+        if (listener < 0)
+            continue;
+        assert_int_equal(ask_for(listener, stranger, &found), 0);
+        int fd = diag.fd;
+        close(listener);
+        assert_int_equal(ask_for(stranger, stranger, &found), 0);
+        close(stranger);
+        assert_int_equal(diag.fd, fd);
+        assert_true(fd >= 0);
+    }
+}
+
+static void ends_of_two_kinds_are_none(void **state)
+{
+    (void)state;
+    struct sockaddr_storage ipv4;
+    struct sockaddr_storage ipv6;
+    struct sockaddr_storage local = {.ss_family = AF_UNIX};
+    struct pa_sockdiag_socket found;
+    fill_address(&ipv4, "127.0.0.1", 1);
+    fill_address(&ipv6, "::1", 1);
+    const struct pa_sockdiag_end ends[] = {
+        {&ipv4, &ipv6}, {&ipv6, &ipv4}, {&ipv4, &local}, {&local, &ipv6}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
+        assert_int_equal(pa_sockdiag_of_connection(&diag, &ends[i], &found), -EAFNOSUPPORT);
+    fill_address(&ipv6, "::ffff:127.0.0.1", 1);
+    assert_int_equal(pa_sockdiag_of_connection(&diag, &ends[0], &found), 0);
+}
+
 /* ------------------------------------------------------------- many ones -- */
 
 static void take_many(int fds[MANY], uint16_t port, int how)
@@ -672,6 +744,9 @@ int main(void)
         TEST(datagram_sockets_that_share_a_port_are_all_found),
         TEST(both_families_are_asked_for),
         TEST(connections_are_found_when_asked_for),
+        TEST(each_end_of_a_connection_is_found),
+        TEST(a_listener_is_no_connection),
+        TEST(ends_of_two_kinds_are_none),
         TEST(an_answer_of_several_datagrams_is_read_to_its_end),
         TEST(sockets_beyond_the_capacity_are_counted),
         TEST(all_services_are_visited_once),

@@ -55,7 +55,9 @@ static int try_allocate(struct table_owner *owner, const char *name, const char 
                         struct table_entry **entry)
 {
     const struct table_prober prober = fake_prober_of(&fake);
-    return table_allocate(table, owner, name, user, now_ms, &prober, entry);
+    const struct table_request request = {
+        .name = name, .user = user, .uid = TABLE_NOBODY, .count = 1};
+    return table_allocate(table, owner, &request, now_ms, &prober, entry);
 }
 
 static struct table_entry *allocate_for(struct table_owner *owner, const char *name,

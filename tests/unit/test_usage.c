@@ -51,8 +51,10 @@ static int teardown(void **state)
 static void allocate(const char *name, const char *user)
 {
     const struct table_prober prober = fake_prober_of(&fake);
+    const struct table_request request = {
+        .name = name, .user = user, .uid = TABLE_NOBODY, .count = 1};
     struct table_entry *entry;
-    assert_int_equal(table_allocate(table, &owner, name, user, 0, &prober, &entry), 0);
+    assert_int_equal(table_allocate(table, &owner, &request, 0, &prober, &entry), 0);
 }
 
 static void assert_content(const char *expected)

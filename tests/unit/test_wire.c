@@ -15,11 +15,17 @@
 
 /* -------------------------------------------------------------- requests -- */
 
+static int parse(struct pa_request *request, const char *line, size_t size)
+{
+    struct pa_failure why;
+    return pa_request_parse(request, PA_PROTOCOL_1, line, size, &why);
+}
+
 static void assert_request(const char *line, enum pa_verb verb, const char *name,
                            const char *user)
 {
     struct pa_request request;
-    assert_int_equal(pa_request_parse(&request, line, strlen(line)), 0);
+    assert_int_equal(parse(&request, line, strlen(line)), 0);
     assert_int_equal(request.verb, verb);
     if (verb == PA_VERB_GIMME) {
         assert_string_equal(request.name, name);
@@ -32,7 +38,7 @@ static void assert_request(const char *line, enum pa_verb verb, const char *name
 static void assert_refused(const char *line, size_t size, int error)
 {
     struct pa_request request;
-    assert_int_equal(pa_request_parse(&request, line, size), error);
+    assert_int_equal(parse(&request, line, size), error);
     assert_non_null(request.text);
     pa_request_deinit(&request);
 }
@@ -154,11 +160,11 @@ static void a_request_is_read_within_its_size(void **state)
 {
     (void)state;
     struct pa_request request;
-    assert_int_equal(pa_request_parse(&request, "LISTEN", 4), 0);
+    assert_int_equal(parse(&request, "LISTEN", 4), 0);
     assert_string_equal(request.text, "LIST");
     assert_int_equal(request.text_size, 4);
     pa_request_deinit(&request);
-    assert_int_equal(pa_request_parse(&request, NULL, 0), PA_E_INVALID_REQUEST);
+    assert_int_equal(parse(&request, NULL, 0), PA_E_INVALID_REQUEST);
     assert_string_equal(request.text, "");
     pa_request_deinit(&request);
 }
@@ -167,7 +173,7 @@ static void a_refused_request_can_still_be_shown(void **state)
 {
     (void)state;
     struct pa_request request;
-    assert_int_equal(pa_request_parse(&request, "H\xe9llo {", 7), PA_E_INVALID_REQUEST);
+    assert_int_equal(parse(&request, "H\xe9llo {", 7), PA_E_INVALID_REQUEST);
     assert_string_equal(request.text, "H\xc3\xa9llo {");
     assert_int_equal(request.text_size, 8);
     pa_request_deinit(&request);
@@ -181,7 +187,7 @@ static void without_memory_no_request_is_read_by_halves(void **state)
     for (bool failed = true; failed; ++k) {
         struct pa_request request;
         alloc_fail_after(k);
-        int r = pa_request_parse(&request, line, strlen(line));
+        int r = parse(&request, line, strlen(line));
         failed = alloc_fail_stop();
         assert_int_equal(r, failed ? -ENOMEM : 0);
         pa_request_deinit(&request);
@@ -293,7 +299,7 @@ static void a_request_comes_back_as_it_was_asked(void **state)
         struct pa_buf buf = PA_BUF_NULL;
         struct pa_request request;
         assert_int_equal(pa_wire_append_gimme_request(&buf, name, name), 0);
-        int r = pa_request_parse(&request, buf.data, buf.size - 2);
+        int r = parse(&request, buf.data, buf.size - 2);
         if (i == 0x7e) {
             assert_int_equal(r, PA_E_CONTROL_CHARACTER);
         } else {

@@ -1,0 +1,42 @@
+#ifndef PA_TCL_SWITCH_H
+#define PA_TCL_SWITCH_H
+
+/*
+ * The options behind `allocatePort`, `listen` and `find`, as the keys of a
+ * request of protocol 2.
+ */
+
+#include "pa_keys.h"
+#include "pa_tcl_compat.h"
+
+#include <stdbool.h>
+
+enum pa_tcl_text {
+    PA_TCL_TEXT_ATTRIBUTES,
+    PA_TCL_TEXT_ADDRESS,
+    PA_TCL_TEXT_NAME,
+    PA_TCL_TEXT_USER,
+    PA_TCL_TEXTS,
+};
+
+struct pa_tcl_switches {
+    struct pa_keys keys; /* point into `texts` */
+    bool has_hold;       /* -hold was given */
+    bool has_count;      /* -count was given */
+    Tcl_DString texts[PA_TCL_TEXTS];
+};
+
+/*
+ * Reads the options of a verb, ALLOCATE, LISTEN or FIND, from words that are
+ * names and values in turn; of those given twice the last counts. TCL_OK, or
+ * TCL_ERROR with a message. pa_tcl_switches_deinit() is due either way.
+ */
+int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
+                          enum pa_verb verb, Tcl_Size count, Tcl_Obj *const words[]);
+
+void pa_tcl_switches_deinit(struct pa_tcl_switches *switches);
+
+/* Reads a port from 1 to 65535. TCL_OK, or TCL_ERROR with a message. */
+int pa_tcl_switch_port(Tcl_Interp *interp, Tcl_Obj *word, uint16_t *port);
+
+#endif
