@@ -106,6 +106,7 @@ struct server {
     const char *name;
     pid_t pid;
     int port;
+    bool by_unix;          /* connect to its socket in the file system, `dir`/socket */
     int low, high;         /* every port it gives lies between them, inclusive */
     long held;             /* lines of its LIST while only the holder is connected */
     struct port_set taken; /* by the holder */
@@ -132,12 +133,30 @@ void reply_check_list_length(const struct reply *reply, const struct server *ser
 void reply_check_list_bytes(const struct reply *reply, const struct server *server);
 
 int exchange_open(const struct server *server);
+
+/* A connection that speaks protocol 2. */
+int exchange_open_greeted(const struct server *server, struct reply *reply);
+
+/* The answer to HELLO, whatever the manager is capable of. */
+bool reply_is_greeting(const char *line);
+
 void exchange_send(int fd, const char *bytes, size_t length, const struct server *server);
 void exchange_gimme(int fd, const struct server *server, struct reply *reply);
 void exchange_list(int fd, const struct server *server, struct reply *reply);
 
+/* Sends a request of any kind and reads exactly `lines` lines, which a '\0' then follows. What
+ * they say is the caller's business. */
+void exchange_ask(int fd, const char *request, size_t bytes, long lines,
+                  const struct server *server, struct reply *reply);
+
+/* The same with no request; returns the descriptor that came with the first byte, or -1. */
+int exchange_receive_socket(int fd, const struct server *server, struct reply *reply);
+
+_Noreturn void reply_is_unexpected(const struct reply *reply, const struct server *server);
+
 extern const char gimme_request[];
 extern const char list_request[];
+extern const char hello_request[];
 extern const size_t gimme_bytes;
 extern const size_t list_bytes;
 
@@ -150,6 +169,9 @@ struct holder {
     unsigned next_name;
     int fifth_port; /* of app_5 */
 };
+
+/* A folder of its own, and no more. */
+void server_make_dir(struct server *server);
 
 void server_start_daemon(struct server *server, const struct config *config, int low, int high);
 
@@ -239,9 +261,10 @@ void rows_deinit(void);
 
 /* ---- the measurements, in the order they are run ---- */
 
-void measure_scale(const struct config *config);  /* scale.c: 10, 1,000, 50,000 held */
-void measure_pairs(const struct config *config);  /* measure.c: ours beside bare */
-void measure_memory(const struct config *config); /* scale.c: KiB per connection */
-void measure_tcl(const struct config *config);    /* script.c: Tcl beside C */
+void measure_scale(const struct config *config);     /* scale.c: 10, 1,000, 50,000 held */
+void measure_pairs(const struct config *config);     /* measure.c: ours beside bare */
+void measure_memory(const struct config *config);    /* scale.c: KiB per connection */
+void measure_protocol2(const struct config *config); /* protocol2.c */
+void measure_tcl(const struct config *config);       /* script.c: Tcl beside C */
 
 #endif

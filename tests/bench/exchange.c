@@ -1,5 +1,5 @@
 /*
- * exchange - one request and its reply over a blocking loopback socket, every reply checked.
+ * exchange - one request and its reply over a blocking local socket, every reply checked.
  *
  * Blocking is enough even for many clients at once: a connect to a local listener ends in the
  * kernel, without the server, and requests are far smaller than a socket buffer.
@@ -9,9 +9,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define REPLY_FIRST_BYTES (64 * 1024)
@@ -20,6 +22,7 @@
 
 const char gimme_request[] = "GIMME bench user\r\n";
 const char list_request[] = "LIST\r\n";
+const char hello_request[] = "HELLO 2\r\n";
 const size_t gimme_bytes = sizeof(gimme_request) - 1;
 const size_t list_bytes = sizeof(list_request) - 1;
 
@@ -55,7 +58,7 @@ char *reply_room(struct reply *reply, size_t *room)
     return reply->bytes + reply->length;
 }
 
-static _Noreturn void unexpected(const struct reply *reply, const struct server *server)
+_Noreturn void reply_is_unexpected(const struct reply *reply, const struct server *server)
 {
     size_t shown = reply->length < 200 ? reply->length : 200;
 
@@ -91,7 +94,7 @@ static void take_status(struct reply *reply, size_t length, const struct server 
     }
     reply->number = status_number(reply->bytes, length);
     if (reply->number < 0) {
-        unexpected(reply, server);
+        reply_is_unexpected(reply, server);
     }
 }
 
@@ -118,7 +121,7 @@ bool reply_is_whole(struct reply *reply, bool is_list, const struct server *serv
         }
     }
     if (reply->lines == 0 && reply->length > STATUS_MAX_BYTES) {
-        unexpected(reply, server);
+        reply_is_unexpected(reply, server);
     }
     return false;
 }
@@ -159,7 +162,7 @@ void reply_check_list_bytes(const struct reply *reply, const struct server *serv
     }
 }
 
-int exchange_open(const struct server *server)
+static int open_tcp(const struct server *server)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -182,6 +185,45 @@ int exchange_open(const struct server *server)
     return fd;
 }
 
+static int open_unix(const struct server *server)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket", server->dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (length < 0 || (size_t)length >= sizeof(address.sun_path)) {
+        broken("%s/socket is too long a path", server->dir);
+    }
+    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        if (errno == EINTR) {
+            proc_check();
+        }
+        system_failed("connect to %s", address.sun_path);
+    }
+    return fd;
+}
+
+int exchange_open(const struct server *server)
+{
+    return server->by_unix ? open_unix(server) : open_tcp(server);
+}
+
+bool reply_is_greeting(const char *line)
+{
+    return strncmp(line, "OK 2 ", 5) == 0;
+}
+
+int exchange_open_greeted(const struct server *server, struct reply *reply)
+{
+    int fd = exchange_open(server);
+
+    exchange_ask(fd, hello_request, sizeof(hello_request) - 1, 1, server, reply);
+    if (!reply_is_greeting(reply->bytes)) {
+        reply_is_unexpected(reply, server);
+    }
+    return fd;
+}
+
 void exchange_send(int fd, const char *bytes, size_t length, const struct server *server)
 {
     while (length > 0) {
@@ -198,24 +240,95 @@ void exchange_send(int fd, const char *bytes, size_t length, const struct server
     }
 }
 
+/* What one system call has brought. */
+static void note_received(ssize_t got, const struct server *server, struct reply *reply)
+{
+    if (got > 0) {
+        reply->length += (size_t)got;
+    } else if (got == 0) {
+        reply_is_unexpected(reply, server);
+    } else if (errno == EINTR) {
+        proc_check();
+    } else {
+        system_failed("recv from %s", server->name);
+    }
+}
+
+static void receive_some(int fd, const struct server *server, struct reply *reply)
+{
+    size_t room;
+    char *into = reply_room(reply, &room);
+
+    note_received(recv(fd, into, room, 0), server, reply);
+}
+
 static void receive(int fd, const struct server *server, bool is_list, struct reply *reply)
 {
     reply_reset(reply);
     do {
-        size_t room;
-        char *into = reply_room(reply, &room);
-        ssize_t got = recv(fd, into, room, 0);
-
-        if (got > 0) {
-            reply->length += (size_t)got;
-        } else if (got == 0) {
-            unexpected(reply, server);
-        } else if (errno == EINTR) {
-            proc_check();
-        } else {
-            system_failed("recv from %s", server->name);
-        }
+        receive_some(fd, server, reply);
     } while (!reply_is_whole(reply, is_list, server));
+}
+
+/* Counts the lines that have come, and broken() if something follows the last one wanted. */
+static bool has_lines(struct reply *reply, long lines, const struct server *server)
+{
+    for (; reply->scanned < reply->length && reply->lines < lines; reply->scanned++) {
+        reply->lines += reply->bytes[reply->scanned] == '\n';
+    }
+    if (reply->scanned < reply->length) {
+        broken("%s sent %zu bytes more than its reply", server->name,
+               reply->length - reply->scanned);
+    }
+    return reply->lines == lines;
+}
+
+static void end_text(struct reply *reply)
+{
+    size_t room;
+
+    *reply_room(reply, &room) = '\0';
+}
+
+static void receive_lines(int fd, long lines, const struct server *server, struct reply *reply)
+{
+    while (!has_lines(reply, lines, server)) {
+        receive_some(fd, server, reply);
+    }
+    end_text(reply);
+}
+
+void exchange_ask(int fd, const char *request, size_t bytes, long lines,
+                  const struct server *server, struct reply *reply)
+{
+    exchange_send(fd, request, bytes, server);
+    reply_reset(reply);
+    receive_lines(fd, lines, server, reply);
+}
+
+int exchange_receive_socket(int fd, const struct server *server, struct reply *reply)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec part;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+    struct cmsghdr *header;
+    int passed = -1;
+
+    reply_reset(reply);
+    part.iov_base = reply_room(reply, &part.iov_len);
+    do {
+        message.msg_controllen = sizeof(control);
+        note_received(recvmsg(fd, &message, MSG_CMSG_CLOEXEC), server, reply);
+    } while (reply->length == 0);
+    header = CMSG_FIRSTHDR(&message);
+    if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        memcpy(&passed, CMSG_DATA(header), sizeof(passed));
+    }
+    receive_lines(fd, 1, server, reply);
+    return passed;
 }
 
 void exchange_gimme(int fd, const struct server *server, struct reply *reply)

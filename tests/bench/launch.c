@@ -2,7 +2,8 @@
  * launch - starts the servers, waits until they are ready, holds ports on them.
  *
  * Every server has a folder of its own below proc_folder(). The daemon gets all that it has in
- * service: a log, a usage file, a port file, a pid file; so their cost is in every number.
+ * service: a log, a usage file, a port file, a pid file, a socket in the file system; so their
+ * cost is in every number.
  */
 #include "bench.h"
 
@@ -22,7 +23,7 @@
 #define SETTLE_TRIES 2000
 #define REFUSED_S    65 /* TIME_WAIT of an earlier run takes ports away for 60 s */
 
-static void make_dir(struct server *server)
+void server_make_dir(struct server *server)
 {
     static unsigned number = 0;
 
@@ -75,15 +76,15 @@ static char *path_in(char *text, size_t size, const char *folder, const char *le
 
 void server_start_daemon(struct server *server, const struct config *config, int low, int high)
 {
-    char ports[32], log[320], usage[320], port_file[320], pid_file[320];
-    char *argv[14 + WITH_MAX];
+    char ports[32], log[320], usage[320], port_file[320], pid_file[320], socket_file[320];
+    char *argv[16 + WITH_MAX];
     size_t n = 0;
 
     memset(server, 0, sizeof(*server));
     server->name = "the daemon";
     server->low = low;
     server->high = high;
-    make_dir(server);
+    server_make_dir(server);
     snprintf(ports, sizeof(ports), "%d-%d", low, high);
     argv[n++] = (char *)config->daemon;
     argv[n++] = (char *)"-listen";
@@ -98,6 +99,8 @@ void server_start_daemon(struct server *server, const struct config *config, int
     argv[n++] = path_in(port_file, sizeof(port_file), server->dir, "listen.port");
     argv[n++] = (char *)"-pidfile";
     argv[n++] = path_in(pid_file, sizeof(pid_file), server->dir, "pid");
+    argv[n++] = (char *)"-socket";
+    argv[n++] = path_in(socket_file, sizeof(socket_file), server->dir, "socket");
     for (size_t i = 0; i < config->with_count; i++) {
         argv[n++] = (char *)config->with[i];
     }
@@ -127,7 +130,7 @@ void server_start_bare(struct server *server, const struct config *config, const
     server->name = name;
     server->low = BARE_PORT;
     server->high = BARE_PORT;
-    make_dir(server);
+    server_make_dir(server);
     argv[n++] = (char *)config->bare;
     if (probes) {
         snprintf(ports, sizeof(ports), "%d-%d", PORTS_LOW, PORTS_HIGH);

@@ -1,5 +1,6 @@
 /*
- * scale - what grows: the time of an allocation with the ports held, memory with connections.
+ * scale - what grows: the time of an allocation, and of a search for one name, with the ports
+ * held; memory with connections.
  *
  * The 50,000 ports reach into the range client sockets come from, so this runs before the rows
  * that leave thousands of sockets in TIME_WAIT there.
@@ -7,9 +8,14 @@
 #include "bench.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-#define OPERATIONS    200 /* allocations in a block; 40 blocks fit beside 50,000 ports */
+#define OPERATIONS    200 /* in a block; the allocations of 40 fit beside 50,000 ports */
+#define WARM_UP       5
+#define BLOCK_S       30
 #define ROUNDS_MAX    40
 #define HELD_PER_CONN 100
 #define SPARE_FDS     64
@@ -20,11 +26,13 @@
 struct crowd {
     struct server server;
     struct holder holder;
+    char find[256];  /* the request for one of the ports, by name and user */
+    char found[256]; /* its answer */
+    size_t find_bytes;
 };
 
 static const long crowd_ports[] = {10, 1000, 50000, 10}; /* the last shows the noise */
-static const char *crowd_names[] = {NULL, "allocate, 1,000 held beside 10",
-                                    "allocate, 50,000 held beside 10"};
+static struct crowd crowds[COUNT_OF(crowd_ports)];
 
 static double allocate_in_crowd(void *context, unsigned side)
 {
@@ -35,18 +43,83 @@ static double allocate_in_crowd(void *context, unsigned side)
     return us / OPERATIONS;
 }
 
-static void run_crowds(const struct config *config, struct contest *contest)
+static void find(struct crowd *crowd, int fd, struct reply *reply)
 {
-    static struct crowd crowds[COUNT_OF(crowd_ports)];
-    unsigned rounds = config->rounds < ROUNDS_MAX ? config->rounds : ROUNDS_MAX;
+    exchange_ask(fd, crowd->find, crowd->find_bytes, 2, &crowd->server, reply);
+    if (strcmp(reply->bytes, crowd->found) != 0) {
+        reply_is_unexpected(reply, &crowd->server);
+    }
+}
 
+static double find_in_crowd(void *context, unsigned side)
+{
+    static struct reply reply = REPLY_INIT;
+    struct crowd *crowd = (struct crowd *)context + side;
+    double begun_us;
+    double ended_us;
+    int fd;
+
+    proc_watch(BLOCK_S);
+    fd = exchange_open_greeted(&crowd->server, &reply);
+    for (unsigned i = 0; i < WARM_UP; i++) {
+        find(crowd, fd, &reply);
+    }
+    begun_us = now_us();
+    for (unsigned i = 0; i < OPERATIONS; i++) {
+        find(crowd, fd, &reply);
+    }
+    ended_us = now_us();
+    close(fd);
+    proc_watch(0);
+    return (ended_us - begun_us) / OPERATIONS;
+}
+
+/* Whom the fifth port is listed for: as claimed, or who runs this. */
+static void prepare_find(struct crowd *crowd)
+{
+    struct reply *list = &crowd->server.list;
+    char start[32];
+    char user[128] = "";
+    const char *line = NULL;
+    size_t room;
+
+    server_learn_list(&crowd->server);
+    *reply_room(list, &room) = '\0';
+    snprintf(start, sizeof(start), "\n%d app_5 ", crowd->holder.fifth_port);
+    line = strstr(list->bytes, start);
+    if (line == NULL || sscanf(line + strlen(start), "%127s", user) != 1) {
+        broken("%s does not list port %d as app_5", crowd->server.name,
+               crowd->holder.fifth_port);
+    }
+    crowd->find_bytes = (size_t)snprintf(crowd->find, sizeof(crowd->find),
+                                         "FIND -name app_5 -user %s\r\n", user);
+    snprintf(crowd->found, sizeof(crowd->found), "OK 1\r\n%d app_5 %s {}\r\n",
+             crowd->holder.fifth_port, user);
+}
+
+static const struct crowd_task {
+    const char *name;
+    side_fn *run;
+    unsigned side; /* of crowd_ports, beside the first */
+    double limit;
+} crowd_tasks[] = {
+    {"allocate, 1,000 held beside 10", allocate_in_crowd, 1, LIMIT_NONE},
+    {"allocate, 50,000 held beside 10", allocate_in_crowd, 2, 1.20},
+    {"FIND of one name, 1,000 held beside 10", find_in_crowd, 1, LIMIT_NONE},
+    {"FIND of one name, 50,000 held beside 10", find_in_crowd, 2, 1.20},
+};
+
+static void open_crowds(const struct config *config)
+{
     for (size_t i = 0; i < COUNT_OF(crowds); i++) {
         server_start_daemon(&crowds[i].server, config, WIDE_PORTS_LOW, WIDE_PORTS_HIGH);
         holder_hold(&crowds[i].holder, &crowds[i].server, crowd_ports[i], HELD_PER_CONN);
+        prepare_find(&crowds[i]);
     }
-    for (unsigned round = 0; round < rounds; round++) {
-        contest_round(contest, allocate_in_crowd, crowds, round);
-    }
+}
+
+static void close_crowds(void)
+{
     for (size_t i = 0; i < COUNT_OF(crowds); i++) {
         holder_release(&crowds[i].holder);
         server_stop(&crowds[i].server);
@@ -73,38 +146,59 @@ static bool wait_for_ports(bool is_patient)
     return waiting <= WAITING_MAX;
 }
 
-static void run_placed_crowds(const struct config *config)
+static bool is_selected(const struct config *config, side_fn *run)
+{
+    bool is_wanted = false;
+
+    for (size_t i = 0; i < COUNT_OF(crowd_tasks); i++) {
+        is_wanted |= crowd_tasks[i].run == run && config_selects(config, crowd_tasks[i].name);
+    }
+    return is_wanted;
+}
+
+/* All rows of one operation, which every crowd runs in turn. */
+static void run_operation(const struct config *config, side_fn *run)
 {
     struct contest contest = {.sides = COUNT_OF(crowd_ports)};
+    unsigned rounds = config->rounds < ROUNDS_MAX ? config->rounds : ROUNDS_MAX;
 
-    run_crowds(config, &contest);
-    for (unsigned side = 1; side <= 2; side++) {
+    if (!is_selected(config, run)) {
+        return;
+    }
+    for (unsigned round = 0; round < rounds; round++) {
+        contest_round(&contest, run, crowds, round);
+    }
+    for (size_t i = 0; i < COUNT_OF(crowd_tasks); i++) {
+        const struct crowd_task *task = &crowd_tasks[i];
         struct row row = {
-            .name = crowd_names[side],
+            .name = task->name,
             .unit = "us",
             .left_name = "many held",
             .right_name = "10 held",
-            .limit = side == 2 ? 1.20 : LIMIT_NONE,
+            .limit = task->limit,
         };
 
-        contest_judge(&contest, side, 0, 3, &row);
-        row_print(&row);
+        if (task->run == run) {
+            contest_judge(&contest, task->side, 0, 3, &row);
+            row_print(&row);
+        }
     }
     contest_deinit(&contest);
 }
 
 void measure_scale(const struct config *config)
 {
-    if (!config_selects(config, crowd_names[1]) && !config_selects(config, crowd_names[2])) {
-        return;
-    }
-    if (!wait_for_ports(!config->quick)) {
+    if ((!is_selected(config, allocate_in_crowd) && !is_selected(config, find_in_crowd)) ||
+        !wait_for_ports(!config->quick)) {
         return;
     }
     row_head("many held", "10 held");
     for (enum placement p = config->first_placement; p <= config->last_placement; p++) {
         proc_place(p);
-        run_placed_crowds(config);
+        open_crowds(config);
+        run_operation(config, find_in_crowd);
+        run_operation(config, allocate_in_crowd);
+        close_crowds();
     }
     proc_place(config->first_placement);
 }
