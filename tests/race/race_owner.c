@@ -16,6 +16,7 @@ enum {
     DAWDLE = 20000, /* turns of a loop: some microseconds */
     BLOCK = 10,     /* allocations of one manager before it is the other's turn */
     NS_PER_US = 1000,
+    PATIENCE_MS = 5, /* so long a forger waits for an answer; the manager may be stopped */
 };
 
 /* -------------------------------------------------------------- forgeries -- */
@@ -40,6 +41,7 @@ static void dawdle(unsigned *seed)
 static void end_connection(int fd, enum ending ending, unsigned *seed)
 {
     static const struct linger at_once = {.l_onoff = 1};
+    struct pollfd answer = {.fd = fd, .events = POLLIN};
     char bytes[256];
     if (ending == RESETS)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -49,7 +51,8 @@ static void end_connection(int fd, enum ending ending, unsigned *seed)
         shutdown(fd, SHUT_RD);
     if (ending == SHUTS_BOTH)
         shutdown(fd, SHUT_RDWR);
-    if (ending == HEARS && read(fd, bytes, sizeof bytes) < 0 && errno != ECONNRESET)
+    if (ending == HEARS && poll(&answer, 1, PATIENCE_MS) > 0 &&
+        read(fd, bytes, sizeof bytes) < 0 && errno != ECONNRESET)
         race_die("read");
     if (ending >= SHUTS_WRITING)
         dawdle(seed);
