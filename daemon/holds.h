@@ -44,8 +44,8 @@ int holds_take(struct holds *holds, struct probe *probe, uint16_t port);
  * with SO_REUSEADDR and not yet listening, looks like an old connection, and would be in the
  * way of the client's server when it listens. Nobody new can have come since the hold.
  *
- * TABLE_PORT_LINGERING, also when the kernel cannot tell, or TABLE_PORT_IN_USE. Takes some 300
- * us, more with many old connections.
+ * TABLE_PORT_LINGERING, also when the kernel cannot tell, or TABLE_PORT_IN_USE. Takes a
+ * millisecond or two, since the kernel goes through all its connections.
  */
 int holds_confirm(struct pa_sockdiag *diag, uint16_t port);
 

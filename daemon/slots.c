@@ -11,7 +11,7 @@ enum {
     RETRY_MS = 5000, /* a port found in use is looked at again after this long */
     PROBES_PER_REQUEST =
         4096,                /* about 20 ms; a longer line of ports in use is walked in turns */
-    DOUBTS_PER_REQUEST = 8,  /* closer looks in vain, about 3 ms */
+    DOUBTS_PER_REQUEST = 2,  /* closer looks in vain, some ms */
     RESTED_PER_REQUEST = 16, /* more than one, so that a line of rested ports shrinks */
 };
 
