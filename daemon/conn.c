@@ -362,10 +362,11 @@ static void run(struct conn *conn, const char *bytes, size_t size)
 
 void conn_resume(struct conn *conn)
 {
-    /* An empty backlog has no data to point into. */
-    const char *bytes = conn->backlog.size > 0 ? conn->backlog.data + conn->backlog_at : "";
+    /* An empty backlog has no data to point into, and backlog_at is of an earlier one. */
+    bool any = conn->backlog.size > 0;
+    const char *bytes = any ? conn->backlog.data + conn->backlog_at : "";
     if (conn->line && !is_ending(conn))
-        run(conn, bytes, conn->backlog.size - conn->backlog_at);
+        run(conn, bytes, any ? conn->backlog.size - conn->backlog_at : 0);
 }
 
 void conn_turn(struct conn *conn)
