@@ -36,9 +36,12 @@ namespace eval fake {
 
 # ------------------------------------------------------- in the test process --
 
+# It listens where no manager of ours will for a while, not on a port the system
+# chooses: clients remember that the manager there was an old one.
 proc fake::start {kind args} {
     variable program
-    set channel [open |[list [support tclsh] $program $kind {*}$args] r+]
+    set place [list -listen [lindex [support range 1] 0]]
+    set channel [open |[list [support tclsh] $program $kind {*}$place {*}$args] r+]
     fconfigure $channel -blocking 0 -buffering line -translation lf -encoding utf-8
     set port [answer $channel]
     return [dict create channel $channel port $port pid [pid $channel]]
