@@ -1,7 +1,7 @@
 # Checks the manual pages against the programs and the sources.
 #
 # Usage: tclsh check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PORTRESERVE PORTRELEASE
-#            PACKAGE-FOLDER
+#            PORTCTL PACKAGE-FOLDER
 #
 # - Every page converts to nroff and HTML without a warning, groff (where it is
 #   installed) has nothing to say about the result, and the page has the
@@ -231,6 +231,14 @@ proc check_exit_codes {file name} {
     set section [string range $page $start [string first "\[list_end\]" $page $start]]
     compare "[file rootname $name] exit code" $codes \
         [lmap use [uses def $section] {dict get $use text}]
+}
+
+# The sub-commands of portctl, and those that its page has usages of.
+proc check_subcommands {} {
+    compare "portctl sub-command" \
+        [lmap {all name} [regexp -all -inline {\{"(\w+)",} [sources tools/ctl_command.c]] {set name}] \
+        [lmap {all name} [regexp -all -inline {\[usage \[cmd portctl\] \[const (\w+)\]} \
+            [page portctl.man]] {set name}]
 }
 
 # --------------------------------------------------------------- ports.man --
@@ -655,12 +663,12 @@ proc check_environment {} {
 
 # -------------------------------------------------------------------- main --
 
-if {$argc != 7} {
+if {$argc != 8} {
     puts stderr "usage: check-man.tcl SOURCE-FOLDER DAEMON LSSERVICES LSPORTS PORTRESERVE\
-        PORTRELEASE PACKAGE-FOLDER"
+        PORTRELEASE PORTCTL PACKAGE-FOLDER"
     exit 100
 }
-lassign $argv source daemon lsservices lsports portreserve portrelease package_folder
+lassign $argv source daemon lsservices lsports portreserve portrelease portctl package_folder
 set pages {}
 foreach path [lsort [glob -directory [file join $source doc] *.man]] {
     lappend pages [file tail $path] [read_file $path]
@@ -674,10 +682,13 @@ foreach check {
     {check_program $lsports lsports.man}
     {check_program $portreserve portreserve.man}
     {check_program $portrelease portrelease.man}
+    {check_program $portctl portctl.man}
+    check_subcommands
     {check_exit_codes tools/lsservices.c lsservices.man}
     {check_exit_codes tools/lsports.c lsports.man}
     {check_exit_codes daemon/portreserve.c portreserve.man}
     {check_exit_codes tools/portrelease.c portrelease.man}
+    {check_exit_codes tools/ctl.h portctl.man}
     check_prototypes
     check_library
     {check_package [file normalize $package_folder]}

@@ -248,6 +248,7 @@ proc check::tcl {} {
         PA_DAEMON=[checked DaqPortManager] PA_LSSERVICES=[checked lsservices] \
         PA_LSPORTS=[checked lsports] PA_PORTS_HELPER=[checked ports-helper] \
         PA_PORTRESERVE=[checked portreserve] PA_PORTRELEASE=[checked portrelease] \
+        PA_PORTCTL=[checked portctl] \
         PA_RESERVE_HELPER=[file join $build reserve-helper] PA_RPCBIND=[rpcbind] \
         PA_RACE_HELPER=[file join $build race-helper] \
         PA_SPOOL_CLIENT=[checked spool-client] PA_SPOOL_DAEMON=[checked spool-daemon] \
@@ -262,7 +263,7 @@ proc check::tcl {} {
     suite manuals plain [list {*}[tclsh] [file join $source doc check-man.tcl] \
         $source [file join $build DaqPortManager] [file join $build lsservices] \
         [file join $build lsports] [file join $build portreserve] \
-        [file join $build portrelease] $build]
+        [file join $build portrelease] [file join $build portctl] $build]
 }
 
 proc check::rooms {} {

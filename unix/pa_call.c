@@ -98,6 +98,13 @@ bool pa_call_is_unix(const struct pa_call *call)
     return call->connected_unix;
 }
 
+int pa_call_descriptor(const struct pa_call *call)
+{
+    if (call->in_use && call->in_use->held > 0)
+        return call->in_use->fd;
+    return call->aside ? call->aside->fd : -1;
+}
+
 void pa_call_set_hold(struct pa_call *call, bool hold)
 {
     call->hold = hold;

@@ -188,6 +188,13 @@ int pa_call_ping(struct pa_call *call, int timeout_ms, struct pa_failure *why);
 bool pa_call_can(const struct pa_call *call, const char *capability);
 
 /*
+ * The descriptor of the connection that holds ports, to wait for: it is readable
+ * when the manager has closed it. Belongs to the handle, is not to be read, and may
+ * be another one after the next call. -1: no ports are held.
+ */
+int pa_call_descriptor(const struct pa_call *call);
+
+/*
  * Connects as a call does, for who talks to the manager by other means. On 0
  * *fd is the caller's, non-blocking and close-on-exec. What a call returns that
  * does not get so far as to ask.

@@ -1,0 +1,137 @@
+/* portctl's questions to the manager: list, find, stats, ping. */
+
+#include "ctl_command.h"
+#include "ctl_report.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const struct ctl_column list_columns[] = {
+    {"Port", "port"}, {"Name", "name"}, {"User", "user"}, {NULL, NULL}};
+static const struct ctl_column find_columns[] = {{"Port", "port"},
+                                                 {"Name", "name"},
+                                                 {"User", "user"},
+                                                 {"Attributes", "attributes"},
+                                                 {NULL, NULL}};
+
+/* The words of a sub-command that has no others than its options. */
+static int take_options(const struct ctl_option *table, char **words)
+{
+    struct ctl_operands operands;
+    int r = ctl_take_words(table, words, 0, &operands);
+    if (r == EXIT_DONE && operands.behind && *operands.behind)
+        return ctl_fail_usage("too many arguments", *operands.behind);
+    return r;
+}
+
+static int take_json(struct ctl *ctl, char **words)
+{
+    const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
+    return take_options(table, words);
+}
+
+static void report_entries(struct ctl_report *report, const struct pa_listing *listing,
+                           bool attributes)
+{
+    for (size_t i = 0; i < listing->count; ++i) {
+        const struct pa_listing_entry *entry = &listing->entries[i];
+        ctl_report_row(report);
+        ctl_report_number(report, "port", entry->port);
+        ctl_report_text(report, "name", entry->name, entry->name_size);
+        ctl_report_text(report, "user", entry->user, entry->user_size);
+        if (attributes)
+            ctl_report_attributes(report, "attributes", pa_listing_attributes(entry),
+                                  entry->attributes_size);
+    }
+}
+
+int ctl_list(struct ctl *ctl, char **words)
+{
+    struct pa_listing listing;
+    struct pa_failure why;
+    struct ctl_report report = CTL_REPORT_NULL;
+    int code = take_json(ctl, words);
+    if (code != EXIT_DONE)
+        return code;
+    if (pa_call_list(ctl->call, ctl->timeout_ms, &listing, &why) != 0)
+        return ctl_fail_call(ctl, &why);
+    report_entries(&report, &listing, false);
+    pa_listing_deinit(&listing);
+    return ctl->json ? ctl_report_print_json(&report)
+                     : ctl_report_print_table(&report, list_columns);
+}
+
+int ctl_find(struct ctl *ctl, char **words)
+{
+    struct pa_keys keys = PA_KEYS_INIT;
+    struct pa_listing listing;
+    struct pa_failure why;
+    struct ctl_report report = CTL_REPORT_NULL;
+    const struct ctl_option table[] = {
+        {"json", .flag = &ctl->json},
+        {"name", .text = &keys.name_pattern},
+        {"user", .text = &keys.user_pattern},
+        {.name = NULL},
+    };
+    int code = take_options(table, words);
+    if (code != EXIT_DONE)
+        return code;
+    if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &why) != 0)
+        return ctl_fail_call(ctl, &why);
+    bool found = listing.count > 0;
+    report_entries(&report, &listing, true);
+    pa_listing_deinit(&listing);
+    code = ctl->json ? ctl_report_print_json(&report)
+                     : ctl_report_print_table(&report, find_columns);
+    return code == EXIT_DONE && !found ? EXIT_REFUSED : code;
+}
+
+int ctl_stats(struct ctl *ctl, char **words)
+{
+    struct pa_stats stats;
+    struct pa_failure why;
+    struct ctl_report report = CTL_REPORT_NULL;
+    int code = take_json(ctl, words);
+    if (code != EXIT_DONE)
+        return code;
+    if (pa_call_stats(ctl->call, ctl->timeout_ms, &stats, &why) != 0)
+        return ctl_fail_call(ctl, &why);
+    ctl_report_row(&report);
+    ctl_report_number(&report, "protocol", (int64_t)stats.protocol);
+    ctl_report_number(&report, "ports", (int64_t)stats.ports);
+    ctl_report_number(&report, "allocated", (int64_t)stats.allocated);
+    ctl_report_number(&report, "held", (int64_t)stats.held);
+    ctl_report_number(&report, "connections", (int64_t)stats.connections);
+    ctl_report_number(&report, "waiting", (int64_t)stats.waiting);
+    ctl_report_number(&report, "users", (int64_t)stats.users);
+    ctl_report_number(&report, "uptime_s", (int64_t)stats.uptime_s);
+    ctl_report_number(&report, "pid", (int64_t)stats.pid);
+    ctl_report_string(&report, "version", stats.version);
+    return ctl->json ? ctl_report_print_json(&report) : ctl_report_print_lines(&report);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int ctl_ping(struct ctl *ctl, char **words)
+{
+    struct pa_failure why;
+    struct ctl_report report = CTL_REPORT_NULL;
+    int code = take_json(ctl, words);
+    if (code != EXIT_DONE)
+        return code;
+    int64_t begin_us = now_us();
+    if (pa_call_ping(ctl->call, ctl->timeout_ms, &why) != 0)
+        return ctl_fail_call(ctl, &why);
+    ctl_report_row(&report);
+    ctl_report_string(&report, "host", pa_call_host(ctl->call));
+    ctl_report_number(&report, "port", pa_call_port(ctl->call));
+    ctl_report_string(&report, "transport", pa_call_is_unix(ctl->call) ? "unix" : "tcp");
+    ctl_report_number(&report, "us", now_us() - begin_us);
+    return ctl->json ? ctl_report_print_json(&report) : ctl_report_print_lines(&report);
+}
