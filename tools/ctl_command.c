@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"list", "?-json?", "the ports that were given out", ctl_list},
     {"find", "?-name P? ?-user P? ?-json?", "those whose name and user match", ctl_find},
+    {"why", "PORT ?-json?", "who has a port, and what is in the way", ctl_why},
     {"stats", "?-json?", "how the port manager fares", ctl_stats},
     {"ping", "?-json?", "whether it answers, and how fast", ctl_ping},
     {"run", "NAME ?-count N? ?-listen? ?-unique? ?-wait MS? -- COMMAND ?ARG...?",
