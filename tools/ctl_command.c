@@ -15,6 +15,7 @@ static const struct {
     {"why", "PORT ?-json?", "who has a port, and what is in the way", ctl_why},
     {"stats", "?-json?", "how the port manager fares", ctl_stats},
     {"ping", "?-json?", "whether it answers, and how fast", ctl_ping},
+    {"doctor", "?-json?", "what is wrong, and what to do about it", ctl_doctor},
     {"run", "NAME ?-count N? ?-listen? ?-unique? ?-wait MS? -- COMMAND ?ARG...?",
      "runs a command with ports of its own", ctl_run},
 };
