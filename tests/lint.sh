@@ -26,6 +26,6 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,porta
 
 echo "shellcheck"
 # shellcheck disable=SC2046
-shellcheck $(git ls-files '*.sh') .ci/run || status=1
+shellcheck $(git ls-files '*.sh' '*.bash') .ci/run || status=1
 
 exit $status
