@@ -70,6 +70,7 @@ proc check::suite {name form command} {
     variable skipped
     variable troubles
     set status 0
+    set began [clock milliseconds]
     if {[catch {exec {*}$command </dev/null 2>@1} text options]} {
         set code [dict get $options -errorcode]
         set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : $code}]
@@ -90,14 +91,14 @@ proc check::suite {name form command} {
     incr passed $p
     incr failed $f
     incr skipped $s
-    puts [format "%-28s %5d passed %3d failed %3d skipped" $name $p $f $s]
+    set took_s [expr {([clock milliseconds] - $began) / 1000.0}]
+    puts [format "%-28s %5d passed %3d failed %3d skipped %6.1f s" $name $p $f $s $took_s]
     foreach note [regexp -all -inline -line {^note: .*$} $text] {
         puts "    $note"
     }
     flush stdout
     if {$f > 0} {
-        lappend troubles "$name: [join [concat $trouble $names] {, }]"
-        puts $text
+        lappend troubles "$name: [join [concat $trouble $names] {, }]" $text
     }
 }
 
@@ -160,7 +161,7 @@ proc check::valgrind_reports {} {
     }
     incr [expr {$bad ? "failed" : "passed"}]
     if {$bad} {
-        lappend troubles "valgrind: $bad reports"
+        lappend troubles "valgrind: $bad reports" {}
     }
 }
 
@@ -283,8 +284,11 @@ proc check::main {arguments} {
         $part
     }
     if {[llength $troubles]} {
+        foreach {trouble text} $troubles {
+            puts "\n$text"
+        }
         puts "\nFailed:"
-        foreach trouble $troubles {
+        foreach {trouble text} $troubles {
             puts "  $trouble"
         }
     }

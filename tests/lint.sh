@@ -15,12 +15,13 @@ clang-format --dry-run -Werror $ours || status=1
 
 echo "clang-tidy"
 # shellcheck disable=SC2086
-clang-tidy --quiet $programs -- -std=c11 -mcx16 -D_GNU_SOURCE '-DPACKAGE_NAME="x"' \
-    '-DPACKAGE_VERSION="1"' -Igeneric -Iunix -Idaemon -Iports "$@" 2>/dev/null || status=1
+printf '%s\n' $programs | xargs -P "$(nproc)" -I '{}' clang-tidy --quiet '{}' -- -std=c11 -mcx16 \
+    -D_GNU_SOURCE '-DPACKAGE_NAME="x"' '-DPACKAGE_VERSION="1"' -Igeneric -Iunix -Idaemon -Iports \
+    "$@" 2>/dev/null || status=1
 
 echo "cppcheck"
 # shellcheck disable=SC2086
-cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+cppcheck --quiet -j "$(nproc)" --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
     --inline-suppr --suppress=missingIncludeSystem -D_GNU_SOURCE \
     -D__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16=1 -Igeneric -Iunix -Idaemon -Iports $programs || status=1
 
