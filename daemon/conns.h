@@ -36,6 +36,7 @@ struct conns_config {
     size_t holds_max; /* ports held in the kernel at a time; 0: none */
     struct session_rules rules;
     struct quota_limits quotas;
+    const char *managed; /* see struct session_stats */
     struct table *table;
     struct log *log;
     void (*changed)(void *context); /* told after every allocation and release */

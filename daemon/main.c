@@ -24,6 +24,7 @@ enum {
     EXIT_USAGE = 100,
     STATE_FILE_MODE = 0644,
     WHY_BYTES = PATH_MAX + 256,
+    MANAGED_BYTES = 1024, /* fits an answer to STATS, and some 80 ranges */
 };
 
 /* One of the manager's files: where it is, and what was written to it. */
@@ -43,6 +44,7 @@ struct program {
     char socket_path[PATH_MAX]; /* "": none */
     char usage_path[PATH_MAX];
     char log_path[PATH_MAX];
+    char managed[MANAGED_BYTES]; /* the ranges, as STATS tells them */
     int ready_fd; /* tells the waiting parent that all is well; -1 in the foreground */
 };
 
@@ -208,6 +210,7 @@ static int socket_for_server(void)
 static int start_server(void)
 {
     const struct options *options = &program.options;
+    (void)options_ranges_text(options, program.managed, sizeof program.managed);
     size_t holds_max = options->hold == OPTIONS_HOLD_NONE ? 0 : table_capacity(program.table);
     size_t connections_max = server_connections_max(options->connections_max, &holds_max);
     struct server_config config = {
@@ -226,6 +229,7 @@ static int start_server(void)
         .quotas = {{[QUOTA_PORTS] = options->user_ports,
                     [QUOTA_CONNECTIONS] = options->user_connections,
                     [QUOTA_WAITING] = options->user_waiting}},
+        .managed = program.managed,
         .usage_path = *program.usage_path ? program.usage_path : NULL,
         .table = program.table,
         .log = &program_log,

@@ -529,6 +529,25 @@ int options_parse(struct options *o, int argc, char **argv, char *error, size_t 
     return r;
 }
 
+bool options_ranges_text(const struct options *o, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < o->ranges_count; i++) {
+        struct options_range r = o->ranges[i];
+        int n = snprintf(text + used, size - used, r.low < r.high ? "%s%u-%u" : "%s%u",
+                         i == 0 ? "" : ",", (unsigned)r.low, (unsigned)r.high);
+
+        if (n < 0 || (size_t)n >= size - used) {
+            text[0] = '\0';
+            return false;
+        }
+        used += (size_t)n;
+    }
+    return true;
+}
+
 void options_deinit(struct options *o)
 {
     free(o->ranges);

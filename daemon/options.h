@@ -91,6 +91,12 @@ struct options {
  */
 int options_parse(struct options *o, int argc, char **argv, char *error, size_t error_size);
 
+/*
+ * Writes the ranges as -ports takes them, into `size` bytes. False when they do not
+ * fit; the text is empty then.
+ */
+bool options_ranges_text(const struct options *o, char *text, size_t size);
+
 /* Frees the ranges and makes *o OPTIONS_NULL. */
 void options_deinit(struct options *o);
 

@@ -293,6 +293,7 @@ int server_start(struct server *server, const struct server_config *config)
         .holds_max = config->holds_max,
         .rules = config->rules,
         .quotas = config->quotas,
+        .managed = config->managed,
         .table = config->table,
         .log = config->log,
         .changed = on_changed,

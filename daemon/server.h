@@ -27,6 +27,7 @@ struct server_config {
     int socket_fd;    /* an AF_UNIX listener, the server's from now on; -1: none */
     struct session_rules rules;
     struct quota_limits quotas;
+    const char *managed;    /* see struct session_stats */
     const char *usage_path; /* NULL: none */
     struct table *table;
     struct log *log;

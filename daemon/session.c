@@ -125,6 +125,7 @@ static int answer_stats(struct session *session, struct session_step *step,
         .users = users.count,
         .uptime_s = (world->now_ms - world->stats.started_ms) / 1000,
         .pid = (uint64_t)world->stats.pid,
+        .managed = world->stats.managed,
         .version = PACKAGE_VERSION,
     };
     return pa_wire2_append_stats(reply, &stats);

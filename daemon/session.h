@@ -71,6 +71,7 @@ struct session_stats {
     size_t waiting;
     uint64_t started_ms;
     long pid;
+    const char *managed; /* the managed ports as ranges; "" or NULL: not told */
 };
 
 /* What sessions need of the world around them; the same for all. */

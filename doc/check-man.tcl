@@ -557,7 +557,7 @@ proc check_protocol {} {
     verdict [llength [concat {*}[dict values $keys]]] "generic/pa_keys.c: no key found"
     set stats [lmap {all name} [regexp -all -inline {\{"(\w+)", offsetof} \
         [sources generic/pa_wire2.c]] {set name}]
-    compare "STATS key" [concat $stats version] [defined_in STATS .]
+    compare "STATS key" [concat $stats managed version] [defined_in STATS .]
 }
 
 # --------------------------------------------------------------------- log --

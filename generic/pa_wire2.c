@@ -125,6 +125,11 @@ int pa_wire2_append_stats(struct pa_buf *buf, const struct pa_stats *stats)
         if (r == 0)
             r = pa_buf_append(&list, " ", 1);
     }
+    if (r == 0 && stats->managed && *stats->managed) {
+        r = append_key(&list, r, "managed", stats->managed);
+        if (r == 0)
+            r = pa_buf_append(&list, " ", 1);
+    }
     r = append_key(&list, r, "version", stats->version);
     if (r == 0)
         r = append_list(buf, &list);
@@ -310,7 +315,9 @@ static int take_stats(struct pa_answer *answer)
             return PA_E_PROTOCOL;
         memcpy((char *)&answer->stats + stats_table[i].offset, &number, sizeof number);
     }
+    const char *managed = find_value(answer->list.words, answer->list.count, "managed");
     const char *version = find_value(answer->list.words, answer->list.count, "version");
+    answer->stats.managed = managed ? managed : "";
     answer->stats.version = version ? version : "";
     return 0;
 }
@@ -337,7 +344,8 @@ static int take_good(struct pa_answer *answer, enum pa_verb verb)
 
 int pa_answer_parse(struct pa_answer *answer, enum pa_verb verb, const char *line, size_t size)
 {
-    *answer = (struct pa_answer){.code = "", .text = "", .stats = {.version = ""}};
+    *answer =
+        (struct pa_answer){.code = "", .text = "", .stats = {.managed = "", .version = ""}};
     int r = pa_words_split_line(&answer->words, line, size);
     if (r < 0)
         return r;
@@ -355,7 +363,8 @@ void pa_answer_deinit(struct pa_answer *answer)
     pa_words_deinit(&answer->words);
     pa_words_deinit(&answer->list);
     free(answer->line);
-    *answer = (struct pa_answer){.code = "", .text = "", .stats = {.version = ""}};
+    *answer =
+        (struct pa_answer){.code = "", .text = "", .stats = {.managed = "", .version = ""}};
 }
 
 bool pa_answer_can(const struct pa_answer *answer, const char *capability)

@@ -40,6 +40,8 @@ struct pa_stats {
     uint64_t users;       /* with at least one port */
     uint64_t uptime_s;
     uint64_t pid;
+    const char
+        *managed; /* the managed ports, such as 30001-31000,32000; "" or NULL: not told */
     const char *version; /* of the manager */
 };
 

@@ -229,6 +229,7 @@ struct portallocator_stats {
     uint64_t users;       /* with at least one port */
     uint64_t uptime_s;
     uint64_t pid;
+    const char *managed; /* the managed ports, such as 30001-31000,32000; "": not told */
     const char *version;
 };
 

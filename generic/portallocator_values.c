@@ -156,6 +156,7 @@ void portallocator_values_stats(struct portallocator_stats *to, const struct pa_
     to->users = from->users;
     to->uptime_s = from->uptime_s;
     to->pid = from->pid;
+    to->managed = from->managed;
     to->version = from->version;
 }
 

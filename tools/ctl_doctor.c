@@ -195,6 +195,7 @@ static void examine(struct ctl_doctor *doctor)
         return;
     }
     check_trial(doctor);
+    ctl_doctor_learn_ports(doctor);
     ctl_doctor_range(doctor);
     ctl_doctor_strangers(doctor);
     ctl_doctor_descriptors(doctor);
@@ -224,7 +225,8 @@ int ctl_doctor(struct ctl *ctl, char **words)
 {
     const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
     struct ctl_operands operands;
-    struct ctl_doctor doctor = {.ctl = ctl};
+    static struct ctl_doctor doctor; /* too large for the stack */
+    doctor.ctl = ctl;
     int code = ctl_take_words(table, words, 0, &operands);
     if (code != EXIT_DONE)
         return code;

@@ -28,7 +28,9 @@ struct ctl_doctor {
     bool told;                   /* it has told `stats` */
     struct pa_stats stats;
     struct pa_listing listing;
-    uint16_t tried; /* a port that the manager gave for a try; 0: none */
+    uint16_t tried;               /* a port that the manager gave for a try; 0: none */
+    bool managed[UINT16_MAX + 1]; /* by port; as far as that is known */
+    size_t managed_count;
 };
 
 /*
@@ -39,10 +41,13 @@ void ctl_doctor_say(struct ctl_doctor *doctor, enum ctl_health health, const cha
                     const char *advice, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 
-/* The known ports of the manager against those that the kernel gives away. */
+/* Finds out which ports the manager has: what it tells, else those seen so far. */
+void ctl_doctor_learn_ports(struct ctl_doctor *doctor);
+
+/* The ports of the manager against those that the kernel gives away. */
 void ctl_doctor_range(struct ctl_doctor *doctor);
 
-/* The allocated ports against the sockets that are on them. */
+/* The ports of the manager against the sockets that are on them. */
 void ctl_doctor_strangers(struct ctl_doctor *doctor);
 
 /* The manager's open files against its limit. */

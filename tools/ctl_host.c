@@ -30,17 +30,49 @@ static char *line_of(const char *path)
     return line;
 }
 
-/* Whether the port is in a list such as 8080,9000-9010. */
-static bool is_in(const char *ranges, unsigned long port)
+/* The next range of a list such as 8080,9000-9010; *rest moves behind it. False at the end. */
+static bool next_range(const char **rest, unsigned long *low, unsigned long *high)
 {
     char *end;
-    for (const char *rest = ranges; *rest >= '0' && *rest <= '9'; rest = end + (*end == ',')) {
-        unsigned long low = strtoul(rest, &end, 10);
-        unsigned long high = *end == '-' ? strtoul(end + 1, &end, 10) : low;
+    if (**rest < '0' || **rest > '9')
+        return false;
+    *low = strtoul(*rest, &end, 10);
+    *high = *end == '-' ? strtoul(end + 1, &end, 10) : *low;
+    *rest = end + (*end == ',');
+    return true;
+}
+
+static bool is_in(const char *ranges, unsigned long port)
+{
+    unsigned long low, high;
+    while (next_range(&ranges, &low, &high))
         if (port >= low && port <= high)
             return true;
-    }
     return false;
+}
+
+static bool is_told(const struct ctl_doctor *doctor)
+{
+    return doctor->told && *doctor->stats.managed;
+}
+
+static void note_port(struct ctl_doctor *doctor, unsigned long port)
+{
+    doctor->managed_count += !doctor->managed[port];
+    doctor->managed[port] = true;
+}
+
+void ctl_doctor_learn_ports(struct ctl_doctor *doctor)
+{
+    const char *rest = doctor->told ? doctor->stats.managed : "";
+    unsigned long low, high;
+    while (next_range(&rest, &low, &high))
+        for (unsigned long port = low; port <= high && port <= UINT16_MAX; ++port)
+            note_port(doctor, port);
+    if (doctor->tried > 0)
+        note_port(doctor, doctor->tried);
+    for (size_t i = 0; i < doctor->listing.count; ++i)
+        note_port(doctor, doctor->listing.entries[i].port);
 }
 
 struct kernel {
@@ -69,26 +101,25 @@ static bool is_taken(const struct kernel *kernel, uint16_t port)
 
 static void say_range(struct ctl_doctor *doctor, const struct kernel *kernel)
 {
-    size_t known = doctor->listing.count + (doctor->tried > 0);
-    uint16_t example = is_taken(kernel, doctor->tried) ? doctor->tried : 0;
-    size_t count = example > 0;
-    for (size_t i = 0; i < doctor->listing.count; ++i)
-        if (is_taken(kernel, doctor->listing.entries[i].port)) {
-            example = doctor->listing.entries[i].port;
+    const char *which = is_told(doctor) ? "" : "known ";
+    unsigned example = 0;
+    size_t count = 0;
+    for (unsigned port = UINT16_MAX; port > 0; --port)
+        if (doctor->managed[port] && is_taken(kernel, (uint16_t)port)) {
+            example = port;
             ++count;
         }
     if (count > 0)
         ctl_doctor_say(doctor, CTL_FAULT, "range",
                        "add the manager's ports to net.ipv4.ip_local_reserved_ports, see "
                        "sysctl(8), or start it with other -ports",
-                       "%zu of the %zu ports that are known, %u for one, are in the range of "
+                       "%zu of the manager's %zu %sports, %u for one, are in the range of "
                        "which the kernel takes ports for connections, %lu to %lu",
-                       count, known, (unsigned)example, kernel->low, kernel->high);
-    else if (known > 0)
+                       count, doctor->managed_count, which, example, kernel->low, kernel->high);
+    else if (doctor->managed_count > 0)
         ctl_doctor_say(doctor, CTL_OK, "range", NULL,
-                       "the kernel takes none of the %zu ports that are known for connections; "
-                       "the manager does not tell its other ports",
-                       known);
+                       "the kernel takes none of the manager's %zu %sports for connections",
+                       doctor->managed_count, which);
     else
         ctl_doctor_say(doctor, CTL_NOTE, "range",
                        "compare -ports of the manager with net.ipv4.ip_local_port_range",
@@ -107,6 +138,8 @@ void ctl_doctor_range(struct ctl_doctor *doctor)
 }
 
 /* ------------------------------------------------------------- strangers -- */
+
+enum { LISTENER_BYTES = CTL_SOCKETS_USER_BYTES + PA_PROCESS_NAME_BYTES + 64 };
 
 /* Whose port it is, as a user of this host; (uid_t)-1: the name is nobody's here. */
 static uid_t holder_of(const struct pa_listing_entry *entry)
@@ -135,21 +168,54 @@ static bool is_stranger(const struct ctl_doctor *doctor, const struct ctl_socket
     return socket->pid != manager;
 }
 
-static void say_stranger(struct ctl_doctor *doctor, const struct ctl_socket *socket,
-                         const struct pa_listing_entry *entry)
+/* On a port that nobody was given, every socket of another process is a stranger's. */
+static bool is_squatter(const struct ctl_doctor *doctor, const struct ctl_socket *socket)
+{
+    pid_t manager = (pid_t)doctor->stats.pid;
+    if (!socket->socket.tcp || !doctor->managed[socket->socket.port])
+        return false;
+    if (socket->pid == 0)
+        return manager == 0 || socket->uid != ctl_process_user(manager);
+    return socket->pid != manager;
+}
+
+/* Who listens, as text. */
+static void name_listener(const struct ctl_socket *socket, char text[LISTENER_BYTES])
 {
     char user[CTL_SOCKETS_USER_BYTES];
     ctl_user_name(socket->uid, user);
+    if (socket->pid > 0)
+        snprintf(text, LISTENER_BYTES, "%s of %s, process %ld,", socket->program, user,
+                 (long)socket->pid);
+    else
+        snprintf(text, LISTENER_BYTES, "a program of %s", user);
+}
+
+static void say_stranger(struct ctl_doctor *doctor, const struct ctl_socket *socket,
+                         const struct pa_listing_entry *entry)
+{
+    char listener[LISTENER_BYTES];
+    name_listener(socket, listener);
     ctl_doctor_say(doctor, CTL_FAULT, "strangers",
                    "end that program, or the service, which then gets another port; `portctl "
                    "why` tells more",
-                   "port %u is of %.*s of %.*s, but %s of %s, process %ld, listens on it",
-                   (unsigned)entry->port, (int)entry->name_size, entry->name,
-                   (int)entry->user_size, entry->user,
-                   socket->pid > 0 ? socket->program : "a program", user, (long)socket->pid);
+                   "port %u is of %.*s of %.*s, but %s listens on it", (unsigned)entry->port,
+                   (int)entry->name_size, entry->name, (int)entry->user_size, entry->user,
+                   listener);
 }
 
-/* How many there are. */
+static void say_squatter(struct ctl_doctor *doctor, const struct ctl_socket *socket)
+{
+    char listener[LISTENER_BYTES];
+    name_listener(socket, listener);
+    ctl_doctor_say(doctor, CTL_NOTE, "strangers",
+                   "the manager passes that port over; end the program, or start the manager "
+                   "with other -ports",
+                   "port %u is allocated to nobody, but %s listens on it",
+                   (unsigned)socket->socket.port, listener);
+}
+
+/* How many there are. A program that listens on IPv4 and IPv6 is one. */
 static size_t say_strangers(struct ctl_doctor *doctor, const struct ctl_sockets *sockets,
                             const struct pa_listing_entry **by_port)
 {
@@ -159,10 +225,14 @@ static size_t say_strangers(struct ctl_doctor *doctor, const struct ctl_sockets 
     for (size_t i = 0; i < sockets->count; ++i) {
         const struct ctl_socket *socket = &sockets->sockets[i];
         const struct pa_listing_entry *entry = by_port[socket->socket.port];
-        if (!entry || !is_stranger(doctor, socket, entry))
-            continue;
-        say_stranger(doctor, socket, entry);
-        ++count;
+        if (entry && is_stranger(doctor, socket, entry)) {
+            say_stranger(doctor, socket, entry);
+            ++count;
+        } else if (!entry && is_squatter(doctor, socket)) {
+            say_squatter(doctor, socket);
+            doctor->managed[socket->socket.port] = false;
+            ++count;
+        }
     }
     return count;
 }
@@ -179,7 +249,7 @@ void ctl_doctor_strangers(struct ctl_doctor *doctor)
                        "the kernel does not tell its sockets: %s", pa_socket_reason(-r));
     else if (say_strangers(doctor, &sockets, by_port) == 0)
         ctl_doctor_say(doctor, CTL_OK, "strangers", NULL,
-                       "no stranger listens on an allocated port");
+                       "no stranger listens on a port of the manager");
     ctl_sockets_deinit(&sockets);
     free(by_port);
 }

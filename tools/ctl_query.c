@@ -107,6 +107,7 @@ int ctl_stats(struct ctl *ctl, char **words)
     ctl_report_number(&report, "users", (int64_t)stats.users);
     ctl_report_number(&report, "uptime_s", (int64_t)stats.uptime_s);
     ctl_report_number(&report, "pid", (int64_t)stats.pid);
+    ctl_report_string(&report, "managed", *stats.managed ? stats.managed : NULL);
     ctl_report_string(&report, "version", stats.version);
     return ctl->json ? ctl_report_print_json(&report) : ctl_report_print_lines(&report);
 }

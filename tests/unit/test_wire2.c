@@ -230,13 +230,13 @@ static void ping_is_answered_by_a_word(void **state)
 static void stats_come_back(void **state)
 {
     (void)state;
-    const struct pa_stats stats = {2, 1000, 3, 1, 7, 4, 5, 86400, 4711, "1.2"};
+    const struct pa_stats stats = {2, 1000, 3, 1, 7, 4, 5, 86400, 4711, "1-9,20", "1.2"};
     struct pa_buf buf = PA_BUF_NULL;
     struct pa_answer answer;
     assert_int_equal(pa_wire2_append_stats(&buf, &stats), 0);
     assert_int_equal(pa_answer_parse(&answer, PA_VERB_STATS, buf.data, buf.size - 2), 0);
     assert_buffer(&buf, "OK {protocol 2 ports 1000 allocated 3 held 1 connections 7 waiting 4 "
-                        "users 5 uptime_s 86400 pid 4711 version 1.2}\r\n");
+                        "users 5 uptime_s 86400 pid 4711 managed 1-9,20 version 1.2}\r\n");
     assert_int_equal(answer.stats.protocol, 2);
     assert_int_equal(answer.stats.ports, 1000);
     assert_int_equal(answer.stats.allocated, 3);
@@ -246,8 +246,9 @@ static void stats_come_back(void **state)
     assert_int_equal(answer.stats.users, 5);
     assert_int_equal(answer.stats.uptime_s, 86400);
     assert_int_equal(answer.stats.pid, 4711);
+    assert_string_equal(answer.stats.managed, "1-9,20");
     assert_string_equal(answer.stats.version, "1.2");
-    assert_int_equal(answer.list.count, 20);
+    assert_int_equal(answer.list.count, 22);
     pa_answer_deinit(&answer);
 }
 
@@ -343,7 +344,7 @@ static int append_each(struct pa_buf *buf, int which)
         "a name of more than sixty-four bytes, so that the buffer of the "
         "answer has to grow";
     const struct pa_granted granted = {30001, 2, true, true, name, name};
-    const struct pa_stats stats = {.version = name};
+    const struct pa_stats stats = {.managed = "", .version = name};
     switch (which) {
     case 0:
         return pa_wire2_append_fail(buf, PA_E_NO_FREE_PORTS, name);
