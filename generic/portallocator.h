@@ -231,6 +231,7 @@ struct portallocator_stats {
     uint64_t pid;
     const char *managed; /* the managed ports, such as 30001-31000,32000; "": not told */
     const char *version;
+    uint64_t watchers; /* connections that are told of changes */
 };
 
 #define PORTALLOCATOR_STATS_INIT                                                               \

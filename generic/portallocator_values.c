@@ -158,6 +158,8 @@ void portallocator_values_stats(struct portallocator_stats *to, const struct pa_
     to->pid = from->pid;
     to->managed = from->managed;
     to->version = from->version;
+    if (to->size >= offsetof(struct portallocator_stats, watchers) + sizeof to->watchers)
+        to->watchers = from->watchers;
 }
 
 /* ----------------------------------------------------------------- lists -- */
