@@ -256,8 +256,9 @@ static void stats_come_back(void **state)
     struct pa_answer answer;
     assert_int_equal(pa_wire2_append_stats(&buf, &stats), 0);
     assert_int_equal(pa_answer_parse(&answer, PA_VERB_STATS, buf.data, buf.size - 2), 0);
-    assert_buffer(&buf, "OK {protocol 2 ports 1000 allocated 3 held 1 connections 7 waiting 4 "
-                        "users 5 watchers 6 uptime_s 86400 pid 4711 managed 1-9,20 version 1.2}\r\n");
+    assert_buffer(&buf,
+                  "OK {protocol 2 ports 1000 allocated 3 held 1 connections 7 waiting 4 "
+                  "users 5 watchers 6 uptime_s 86400 pid 4711 managed 1-9,20 version 1.2}\r\n");
     assert_int_equal(answer.stats.protocol, 2);
     assert_int_equal(answer.stats.ports, 1000);
     assert_int_equal(answer.stats.allocated, 3);
