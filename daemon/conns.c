@@ -300,10 +300,14 @@ static struct conn *conn_of(const struct table_entry *entry)
 static void on_released(void *context, const struct table_entry *entry)
 {
     struct conns *conns = context;
-    struct conn *conn = conn_of(entry);
     journal_released(&conns->journal, entry);
     waiters_expect(&conns->waiters);
     conns->config.changed(conns->config.context);
+    if (entry->owner->released) {
+        entry->owner->released(entry->owner);
+        return;
+    }
+    struct conn *conn = conn_of(entry);
     /* Its last port may be released by another connection: then it is quiet from now on. */
     if (session_held(&conn->session) == 1 && conn->line == &conns->holding &&
         !conn->session.suspended)

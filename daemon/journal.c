@@ -162,19 +162,28 @@ void journal_trouble(struct journal *journal, uint64_t now_ms, const char *what,
                 what, why);
 }
 
+void journal_portserver(struct journal *journal, uint64_t now_ms, unsigned long uid,
+                        const char *why)
+{
+    log_limited(journal->log, &journal->portserver, now_ms, LOG_LEVEL_WARNING, NULL,
+                "The portserver gave no port to user %lu: %s", uid, why);
+}
+
 /* -------------------------------------------------------------- windows -- */
 
 bool journal_has_open_window(const struct journal *journal)
 {
     return journal->refused.count > 0 || journal->illegal.count > 0 ||
            journal->crowded.count > 0 || journal->unread.count > 0 ||
-           journal->trouble.count > 0 || journal->claims.count > 0;
+           journal->trouble.count > 0 || journal->claims.count > 0 ||
+           journal->portserver.count > 0;
 }
 
 void journal_close_windows(struct journal *journal, uint64_t now_ms)
 {
-    struct log_limit *limits[] = {&journal->refused, &journal->illegal, &journal->crowded,
-                                  &journal->unread,  &journal->trouble, &journal->claims};
+    struct log_limit *limits[] = {&journal->refused,   &journal->illegal, &journal->crowded,
+                                  &journal->unread,    &journal->trouble, &journal->claims,
+                                  &journal->portserver};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; ++i)
         log_limit_flush(journal->log, limits[i], now_ms);
 }

@@ -24,6 +24,7 @@ struct journal {
     struct log_limit unread;                    /* a client that does not read */
     struct log_limit trouble;                   /* the kernel did not do what was asked of it */
     struct log_limit claims;                    /* a client said it is another user */
+    struct log_limit portserver;                /* no port by the portserver's protocol */
     uint8_t ports_in_use[(UINT16_MAX + 1) / 8]; /* those whose strangers were told of */
 };
 
@@ -45,6 +46,10 @@ void journal_turned_away(struct journal *journal, uint64_t now_ms, const char *h
                          const char *why);
 void journal_unread(struct journal *journal, uint64_t now_ms, const char *host,
                     size_t unsent_bytes);
+
+/* The portserver's protocol gave user `uid` no port. */
+void journal_portserver(struct journal *journal, uint64_t now_ms, unsigned long uid,
+                        const char *why);
 
 /* Whether messages of some kind were told or suppressed in a window not yet closed. */
 bool journal_has_open_window(const struct journal *journal);

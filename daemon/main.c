@@ -4,6 +4,7 @@
 
 #include "detach.h"
 #include "files.h"
+#include "lifetime.h"
 #include "log.h"
 #include "options.h"
 #include "server.h"
@@ -41,6 +42,7 @@ struct program {
     struct state_file port_file;
     struct state_file pid_file;
     struct unix_listener socket;
+    struct unix_listener portserver;
     char socket_path[PATH_MAX]; /* "": none */
     char usage_path[PATH_MAX];
     char log_path[PATH_MAX];
@@ -48,8 +50,10 @@ struct program {
     int ready_fd; /* tells the waiting parent that all is well; -1 in the foreground */
 };
 
-static struct program program = {
-    .options = OPTIONS_NULL, .socket = UNIX_LISTENER_NULL, .ready_fd = -1};
+static struct program program = {.options = OPTIONS_NULL,
+                                 .socket = UNIX_LISTENER_NULL,
+                                 .portserver = UNIX_LISTENER_NULL,
+                                 .ready_fd = -1};
 static struct log program_log = LOG_NULL;
 
 /* Says on standard error and in the log why the manager does not start. */
@@ -201,10 +205,31 @@ static int open_socket(void)
     return 0;
 }
 
-/* -1 when there is no socket. */
-static int socket_for_server(void)
+/* The socket for clients of portpicker, if it was asked for. */
+static int open_portserver(void)
 {
-    return program.socket.fd < 0 ? -1 : unix_listener_dup(&program.socket);
+    const char *given = program.options.portserver;
+    char path[PATH_MAX];
+    char error[WHY_BYTES];
+    struct lifetime self;
+    if (!given)
+        return 0;
+    int r = lifetime_open(&self, getpid());
+    lifetime_close(&self);
+    if (r < 0)
+        return fail("cannot follow processes, which -portserver needs", strerror(-r));
+    if (*given != '@' && take_path(given, path) < 0)
+        return -1;
+    r = *given == '@'
+            ? unix_listener_open_abstract(&program.portserver, given + 1, error, sizeof error)
+            : unix_listener_open(&program.portserver, path, error, sizeof error);
+    return r == 0 ? 0 : fail("cannot make the portserver's socket", error);
+}
+
+/* For the server, which closes it. -1 when there is no such socket. */
+static int duplicate(const struct unix_listener *listener)
+{
+    return listener->fd < 0 ? -1 : unix_listener_dup(listener);
 }
 
 static int start_server(void)
@@ -212,7 +237,9 @@ static int start_server(void)
     const struct options *options = &program.options;
     (void)options_ranges_text(options, program.managed, sizeof program.managed);
     size_t holds_max = options->hold == OPTIONS_HOLD_NONE ? 0 : table_capacity(program.table);
-    size_t connections_max = server_connections_max(options->connections_max, &holds_max);
+    size_t processes_max = options->portserver ? table_capacity(program.table) : 0;
+    size_t connections_max =
+        server_connections_max(options->connections_max, &holds_max, &processes_max);
     struct server_config config = {
         .address = options->address,
         .port = options->listen_port,
@@ -221,7 +248,9 @@ static int start_server(void)
         .unsent_max_bytes = options->unsent_max_bytes,
         .connections_max = connections_max,
         .holds_max = holds_max,
-        .socket_fd = socket_for_server(),
+        .socket_fd = duplicate(&program.socket),
+        .portserver_fd = duplicate(&program.portserver),
+        .processes_max = processes_max,
         .rules = {.trusts = options->owner == OPTIONS_OWNER_TRUST,
                   .verifies = options->owner == OPTIONS_OWNER_VERIFY,
                   .holds_all = options->hold == OPTIONS_HOLD_ALL,
@@ -238,6 +267,12 @@ static int start_server(void)
         log_write(&program_log, LOG_LEVEL_WARNING, NULL,
                   "Only %zu of %u connections fit the limit on open files", connections_max,
                   options->connections_max);
+    if (processes_max < table_capacity(program.table) && options->portserver)
+        log_write(
+            &program_log, LOG_LEVEL_WARNING, NULL,
+            "Only %zu processes can have ports of the portserver within the limit on open "
+            "files",
+            processes_max);
     int r = server_start(&program.server, &config);
     if (r == 0)
         return 0;
@@ -288,6 +323,8 @@ static int serve(void)
     if (r == 0)
         r = open_socket();
     if (r == 0)
+        r = open_portserver();
+    if (r == 0)
         r = start_server();
     if (r == 0) {
         r = announce();
@@ -298,6 +335,7 @@ static int serve(void)
         remove_state(&program.port_file);
         log_write(&program_log, LOG_LEVEL_INFO, NULL, "Stopped");
     }
+    unix_listener_close(&program.portserver);
     unix_listener_close(&program.socket);
     program.table = table_free(program.table);
     return r;

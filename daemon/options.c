@@ -230,6 +230,14 @@ static int parse_socket(struct parser *p, const char *value)
     return 0;
 }
 
+static int parse_portserver(struct parser *p, const char *value)
+{
+    if (strcmp(value, "@") == 0)
+        return fail(p, "\"@\" is no address: a name is missing");
+    p->options->portserver = value;
+    return 0;
+}
+
 static int parse_quarantine(struct parser *p, const char *value)
 {
     uint64_t ms;
@@ -357,6 +365,9 @@ static const struct row ROWS[] = {
     {{"socket"}, "PATH", parse_socket,
      "Socket in the file system for clients of this host, \"\" for none. By\n"
      "default /run/daqportmgr/socket, else $XDG_RUNTIME_DIR/daqportmgr/socket."},
+    {{"portserver"}, "ADDRESS", parse_portserver,
+     "Socket for clients of portpicker, by default none: a path, or @ and a\n"
+     "name that is in no folder."},
     {{"owner"}, "MODE", parse_owner,
      "Whose a port is: correct (default) records the user that the kernel\n"
      "proves, verify refuses a false one, trust believes every client."},

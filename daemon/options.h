@@ -55,6 +55,7 @@ struct options {
     const char *port_path;
     const char *pid_path;
     const char *socket_path; /* NULL: the default place; "": none */
+    const char *portserver;  /* a path, or @ and an abstract name; NULL: none */
     uint32_t quarantine_ms;
     size_t line_max_bytes;
     unsigned connections_max;

@@ -54,7 +54,7 @@ int owner_of_tcp(struct pa_sockdiag *diag, int fd, struct owner *owner)
     struct pa_sockdiag_end end = {.own = &there, .other = &here};
     int r = pa_sockdiag_of_connection(diag, &end, &found);
     if (r == 1 && is_connected_end(&found) && is_connected(fd))
-        *owner = (struct owner){OWNER_PROVED, found.uid, found.inode};
+        *owner = (struct owner){.proof = OWNER_PROVED, .uid = found.uid, .inode = found.inode};
     return r < 0 ? r : 0;
 }
 
@@ -65,6 +65,6 @@ int owner_of_unix(int fd, struct owner *owner)
     *owner = (struct owner){.proof = OWNER_UNPROVED};
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return -errno;
-    *owner = (struct owner){.proof = OWNER_PROVED, .uid = peer.uid};
+    *owner = (struct owner){.proof = OWNER_PROVED, .uid = peer.uid, .pid = peer.pid};
     return 0;
 }

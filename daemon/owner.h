@@ -22,6 +22,7 @@ struct owner {
     enum owner_proof proof;
     uid_t uid;      /* when proved */
     uint64_t inode; /* of the other end's TCP socket, when proved; 0 for AF_UNIX */
+    pid_t pid;      /* AF_UNIX: the process, 0 in a PID namespace not seen from here; else 0 */
 };
 
 /*
@@ -41,7 +42,7 @@ int owner_of_tcp(struct pa_sockdiag *diag, int fd, struct owner *owner);
 
 /*
  * The other end of the accepted AF_UNIX socket `fd` (SO_PEERCRED): the
- * effective user that called connect(2). 0 with *owner proved, or -errno.
+ * effective user that called connect(2), and its process. 0 with *owner proved, or -errno.
  */
 int owner_of_unix(int fd, struct owner *owner);
 

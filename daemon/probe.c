@@ -1,5 +1,5 @@
 /*
- * Probing a TCP port in the kernel.
+ * Probing a port in the kernel.
  *
  * One IPv6 socket that takes IPv4 too (V6ONLY off) conflicts with every socket
  * on either family, so one bind answers for both. Where the kernel has no IPv6
@@ -103,6 +103,19 @@ int probe_port(struct probe *probe, uint16_t port)
 {
     int r = attempt(probe, port, false);
     return r == 0 ? TABLE_PORT_FREE : judge(probe, port, r);
+}
+
+int probe_udp(uint16_t port)
+{
+    bool ipv6;
+    int fd = hold_socket(TRANSPORT_UDP, &ipv6);
+    if (fd < 0)
+        return fd;
+    int r = hold_bind(fd, ipv6, port);
+    close(fd);
+    if (r == -EADDRINUSE || r == -EACCES)
+        return TABLE_PORT_IN_USE;
+    return r < 0 ? r : TABLE_PORT_FREE;
 }
 
 /* Connections in TIME_WAIT are passed by, so this may meet somebody who came meanwhile. */

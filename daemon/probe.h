@@ -2,7 +2,7 @@
 #define PROBE_H
 
 /*
- * Probing a TCP port in the kernel: can a service bind it, on IPv4 and IPv6?
+ * Probing a port in the kernel: can a service bind it, on IPv4 and IPv6?
  */
 
 #include <stdbool.h>
@@ -30,7 +30,13 @@ struct probe {
 int probe_port(struct probe *probe, uint16_t port);
 
 /*
- * The same, and unless the port is in use the socket stays: bound, with
+ * Likewise with UDP, without SO_REUSEADDR: TABLE_PORT_FREE, TABLE_PORT_IN_USE or a
+ * negative errno.
+ */
+int probe_udp(uint16_t port);
+
+/*
+ * As probe_port(), and unless the port is in use the socket stays: bound, with
  * SO_REUSEADDR, not listening. That is a soft hold (hold.h), and *fd, which is
  * the caller's. There is no moment between look and hold.
  */

@@ -120,7 +120,7 @@ static void on_connection(uv_stream_t *listener, int status)
                         uv_strerror(status));
 }
 
-size_t server_connections_max(size_t wanted, size_t *holds)
+size_t server_connections_max(size_t wanted, size_t *holds, size_t *processes)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -130,7 +130,12 @@ size_t server_connections_max(size_t wanted, size_t *holds)
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
         soft = limit.rlim_max;
     rlim_t own = OWN_DESCRIPTORS + CONNS_TURNED_AWAY_MAX;
+    if (*processes > 0)
+        own += PORTSERVER_CALLERS_MAX * PORTSERVER_CALLER_FDS;
     size_t possible = soft > own ? (size_t)(soft - own) : 1;
+    if (*processes > possible / 4)
+        *processes = possible / 4;
+    possible -= *processes;
     if (*holds > possible / 2)
         *holds = possible / 2;
     possible -= *holds;
@@ -159,6 +164,26 @@ static void on_hup_signal(uv_signal_t *handle, int number)
     struct server *server = handle->data;
     if (log_reopen(server->config.log) == 0)
         log_write(server->config.log, LOG_LEVEL_INFO, NULL, "The log was opened anew");
+}
+
+static void on_usr1_signal(uv_signal_t *handle, int number)
+{
+    (void)number;
+    const struct server *server = handle->data;
+    const struct table *table = server->config.table;
+    const struct portserver *portserver = &server->portserver;
+    struct log *log = server->config.log;
+    log_write(log, LOG_LEVEL_INFO, NULL,
+              "%zu of %zu ports are allocated, %zu of them held; %zu connections are open, "
+              "%zu requests wait for a port",
+              table_count(table), table_capacity(table), table_held(table),
+              server->conns.open_count, server->conns.waiters.count);
+    if (portserver->conns)
+        log_write(log, LOG_LEVEL_INFO, NULL,
+                  "The portserver has served %zu requests and refused %zu; %zu processes have "
+                  "%zu ports",
+                  portserver->served, portserver->refused, portserver->tenants.count,
+                  portserver->tenants.ports);
 }
 
 static void flush_log(struct server *server)
@@ -245,6 +270,7 @@ static void init_handles(struct server *server)
     uv_signal_init(loop, &server->term_signal);
     uv_signal_init(loop, &server->int_signal);
     uv_signal_init(loop, &server->hup_signal);
+    uv_signal_init(loop, &server->usr1_signal);
     uv_prepare_init(loop, &server->log_flusher);
     uv_timer_init(loop, &server->usage_timer);
     uv_timer_init(loop, &server->accept_timer);
@@ -253,6 +279,7 @@ static void init_handles(struct server *server)
     server->term_signal.data = server;
     server->int_signal.data = server;
     server->hup_signal.data = server;
+    server->usr1_signal.data = server;
     server->log_flusher.data = server;
     server->usage_timer.data = server;
     server->accept_timer.data = server;
@@ -273,10 +300,21 @@ static int start_handles(struct server *server)
     if (r == 0)
         r = uv_signal_start(&server->hup_signal, on_hup_signal, SIGHUP);
     if (r == 0)
+        r = uv_signal_start(&server->usr1_signal, on_usr1_signal, SIGUSR1);
+    if (r == 0)
         r = uv_prepare_start(&server->log_flusher, on_prepare);
     /* Flushing is no reason to go on: the loop ends with the last of the others. */
     uv_unref((uv_handle_t *)&server->log_flusher);
     return r;
+}
+
+static int listen_as_portserver(struct server *server)
+{
+    const struct server_config *config = &server->config;
+    if (config->portserver_fd < 0)
+        return 0;
+    return portserver_start(&server->portserver, &server->conns, config->portserver_fd,
+                            config->processes_max);
 }
 
 int server_start(struct server *server, const struct server_config *config)
@@ -305,6 +343,9 @@ int server_start(struct server *server, const struct server_config *config)
     int started = start_handles(server);
     if (r == 0)
         r = started;
+    int portserver = listen_as_portserver(server);
+    if (r == 0)
+        r = portserver;
     if (r < 0) {
         server_stop(server);
         server_run(server);
@@ -328,11 +369,13 @@ void server_stop(struct server *server)
     close_handle((uv_handle_t *)&server->term_signal);
     close_handle((uv_handle_t *)&server->int_signal);
     close_handle((uv_handle_t *)&server->hup_signal);
+    close_handle((uv_handle_t *)&server->usr1_signal);
     close_handle((uv_handle_t *)&server->usage_timer);
     close_handle((uv_handle_t *)&server->accept_timer);
     close_handle((uv_handle_t *)&server->log_timer);
     close_handle((uv_handle_t *)&server->journal_timer);
     journal_close_windows(&server->conns.journal, UINT64_MAX);
+    portserver_stop(&server->portserver);
     conns_stop(&server->conns);
 }
 
@@ -359,5 +402,6 @@ void server_run(struct server *server)
     assert(r == 0);
     (void)r;
     usage_deinit(&server->usage);
+    portserver_deinit(&server->portserver);
     conns_deinit(&server->conns);
 }

@@ -9,6 +9,7 @@
 #include "conns.h"
 #include "listener.h"
 #include "log.h"
+#include "portserver.h"
 #include "table.h"
 #include "usage.h"
 
@@ -23,8 +24,10 @@ struct server_config {
     size_t line_max_bytes;
     size_t unsent_max_bytes;
     size_t connections_max;
-    size_t holds_max; /* ports held in the kernel at a time; 0: none */
-    int socket_fd;    /* an AF_UNIX listener, the server's from now on; -1: none */
+    size_t holds_max;     /* ports held in the kernel at a time; 0: none */
+    int socket_fd;        /* an AF_UNIX listener, the server's from now on; -1: none */
+    int portserver_fd;    /* likewise, for the portserver's protocol */
+    size_t processes_max; /* that may have ports by it */
     struct session_rules rules;
     struct quota_limits quotas;
     const char *managed;    /* see struct session_stats */
@@ -42,6 +45,7 @@ struct server {
     uv_signal_t term_signal;
     uv_signal_t int_signal;
     uv_signal_t hup_signal;
+    uv_signal_t usr1_signal;
     uv_prepare_t log_flusher;
     uv_timer_t log_timer;
     uint64_t log_flushed_ms;
@@ -51,6 +55,7 @@ struct server {
     uv_work_t usage_work;
     struct usage usage;
     struct conns conns;
+    struct portserver portserver;
     bool stopping;
 };
 
@@ -74,9 +79,11 @@ void server_stop(struct server *server);
 
 /*
  * Divides the descriptors that the limit allows: how many connections there may
- * be, at most `wanted`, and in *holds how many ports may be held, at most the
- * number it has before; they get half at most.
+ * be, at most `wanted`; in *processes, how many processes may have ports by the
+ * portserver's protocol, and in *holds, how many ports may be held, each at most the
+ * number it has before. Processes get a quarter at most, 0 if there is no such
+ * protocol, and holds half of what is left.
  */
-size_t server_connections_max(size_t wanted, size_t *holds);
+size_t server_connections_max(size_t wanted, size_t *holds, size_t *processes);
 
 #endif

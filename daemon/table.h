@@ -101,11 +101,14 @@ struct table_entry {
 struct table_owner {
     struct table_entry *first; /* the latest allocation */
     size_t count;
+    /* Of an owner that is no connection: told before an allocation of its goes, whoever
+     * releases it. NULL: it is one. */
+    void (*released)(struct table_owner *owner);
 };
 
 #define TABLE_OWNER_NULL                                                                       \
     {                                                                                          \
-        NULL, 0                                                                                \
+        .first = NULL                                                                          \
     }
 
 struct table;

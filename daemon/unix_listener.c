@@ -217,6 +217,38 @@ int unix_listener_open(struct unix_listener *listener, const char *path, char *e
     return r;
 }
 
+/* Binds and listens. 0 or a negative errno. */
+static int listen_abstract(int fd, const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = strlen(name);
+    memcpy(address.sun_path + 1, name, size); /* behind a NUL, and without one at its end */
+    socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + size);
+    if (bind(fd, (const struct sockaddr *)&address, length) < 0)
+        return -errno;
+    return listen(fd, SOMAXCONN) < 0 ? -errno : 0;
+}
+
+int unix_listener_open_abstract(struct unix_listener *listener, const char *name, char *error,
+                                size_t error_size)
+{
+    struct task task = {.path = name, .error = error, .error_size = error_size};
+    *listener = (struct unix_listener)UNIX_LISTENER_NULL;
+    if (strlen(name) >= sizeof listener->path)
+        return say_errno(&task, ENAMETOOLONG);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return say_errno(&task, errno);
+    int r = listen_abstract(fd, name);
+    if (r == 0) {
+        listener->fd = fd;
+        return 0;
+    }
+    close(fd);
+    return r == -EADDRINUSE ? say(&task, UNIX_LISTENER_E_LIVE, "another process has this name")
+                            : say_errno(&task, -r);
+}
+
 int unix_listener_dup(const struct unix_listener *listener)
 {
     int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
@@ -241,7 +273,8 @@ void unix_listener_close(struct unix_listener *listener)
 {
     if (listener->fd < 0)
         return;
-    remove_name(listener);
+    if (*listener->path)
+        remove_name(listener);
     close(listener->fd);
     *listener = (struct unix_listener)UNIX_LISTENER_NULL;
 }

@@ -20,7 +20,7 @@ struct unix_listener {
     int fd; /* -1: none */
     dev_t device;
     ino_t inode;
-    char path[UNIX_LISTENER_PATH_BYTES];
+    char path[UNIX_LISTENER_PATH_BYTES]; /* "": an abstract name */
 };
 
 #define UNIX_LISTENER_NULL                                                                     \
@@ -42,6 +42,14 @@ struct unix_listener {
  */
 int unix_listener_open(struct unix_listener *listener, const char *path, char *error,
                        size_t error_size);
+
+/*
+ * Likewise with a name that is in no folder (unix(7), "abstract"), which goes with
+ * the socket's last descriptor, and which everybody may connect to. There is no folder to
+ * trust: whoever is first has the name. UNIX_LISTENER_E_LIVE or a negative errno.
+ */
+int unix_listener_open_abstract(struct unix_listener *listener, const char *name, char *error,
+                                size_t error_size);
 
 /*
  * A descriptor of the same socket that is the caller's: for libuv, which closes

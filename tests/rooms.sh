@@ -23,9 +23,9 @@ includes() {
     grep -rlE --include='*.[ch]' "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]${header}[>\"]" "$@"
 }
 
-rule "uv.h belongs to conn, conn_send, conns, identify, waiters, server, requests and portreserve" \
+rule "uv.h belongs to conn, conn_send, conns, identify, waiters, tenants, portserver, server, requests and portreserve" \
     "$(includes 'uv\.h' generic unix daemon ports tools |
-        grep -vE '^daemon/(conn|conn_send|conns|identify|waiters|server|requests|portreserve)\.[ch]$')"
+        grep -vE '^daemon/(conn|conn_send|conns|identify|waiters|tenants|portserver|server|requests|portreserve)\.[ch]$')"
 rule "tcl.h belongs to pa_tcl_compat.h and ports_tcl.h" \
     "$(includes 'tcl\.h' generic unix daemon ports tools |
         grep -vE '^(generic/pa_tcl_compat|ports/ports_tcl)\.h$')"

@@ -198,12 +198,15 @@ static void each_kind_that_a_client_can_provoke_is_limited_for_itself(void **sta
         journal_evicted(&journal, 0, "192.0.2.7");
         journal_unread(&journal, 0, "192.0.2.7", 12345);
         journal_trouble(&journal, 0, "accept", "no more descriptors");
+        journal_portserver(&journal, 0, 1000, "no free ports");
     }
     assert_int_equal(count("issued an illegal request"), LOG_LIMIT_COUNT);
     assert_int_equal(count("Unable to allocate"), LOG_LIMIT_COUNT);
     assert_int_equal(count("it was quiet longest"), LOG_LIMIT_COUNT);
     assert_int_equal(count("12345 bytes wait"), LOG_LIMIT_COUNT);
     assert_int_equal(count("Cannot accept: no more descriptors\n"), LOG_LIMIT_COUNT);
+    assert_int_equal(count("The portserver gave no port to user 1000: no free ports\n"),
+                     LOG_LIMIT_COUNT);
 }
 
 static void what_was_suppressed_is_told_when_the_window_closes(void **state)
@@ -227,7 +230,7 @@ static void what_was_suppressed_is_told_when_the_window_closes(void **state)
 static void every_kind_of_message_opens_a_window_that_closes(void **state)
 {
     (void)state;
-    for (int kind = 0; kind < 5; ++kind) {
+    for (int kind = 0; kind < 6; ++kind) {
         uint64_t now_ms = (uint64_t)kind * 10 * LOG_LIMIT_WINDOW_MS;
         if (kind == 0)
             journal_evicted(&journal, now_ms, "192.0.2.7");
@@ -235,6 +238,8 @@ static void every_kind_of_message_opens_a_window_that_closes(void **state)
             journal_unread(&journal, now_ms, "192.0.2.7", 1);
         else if (kind == 2)
             journal_trouble(&journal, now_ms, "accept", "x");
+        else if (kind == 5)
+            journal_portserver(&journal, now_ms, 0, "x");
         else
             hear_at(kind == 3 ? "HELLO\n" : "GIMME a\n", true, now_ms);
         assert_true(journal_has_open_window(&journal));

@@ -79,6 +79,7 @@ static void no_words_give_the_defaults(void **state)
     assert_int_equal(o.unsent_max_bytes, 1048576);
     assert_int_equal(o.keepalive_s, 60);
     assert_null(o.socket_path);
+    assert_null(o.portserver);
     assert_int_equal(o.owner, OPTIONS_OWNER_CORRECT);
     assert_int_equal(o.hold, OPTIONS_HOLD_ASKED);
     assert_int_equal(o.user_ports, 0);
@@ -191,6 +192,21 @@ static void the_socket_alone_may_have_no_name(void **state)
     }
     REFUSED("-socket: PATH is missing", "-socket");
     REFUSED("-socket: PATH is missing before -daemon", "-socket", "-daemon");
+}
+
+static void the_portserver_has_a_path_or_a_name(void **state)
+{
+    static const char *const addresses[] = {"@name", "/a/b", "c", "@@"};
+    struct options o;
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(PARSE(&o, "-portserver", addresses[i]), 0);
+        assert_string_equal(o.portserver, addresses[i]);
+        options_deinit(&o);
+    }
+    REFUSED("-portserver: \"@\" is no address: a name is missing", "-portserver", "@");
+    REFUSED("-portserver: \"\" is not ADDRESS: it is empty", "-portserver", "");
 }
 
 static void one_dash_two_dashes_and_equals_are_the_same(void **state)
@@ -552,7 +568,7 @@ static void help_text_lists_every_switch(void **state)
         "--num-ports, -n N", "-socket PATH",
         "-owner MODE",       "-hold MODE",
         "-userports N",      "-userconnections N",
-        "-userwaiting N"};
+        "-userwaiting N",    "-portserver ADDRESS"};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
@@ -577,6 +593,7 @@ int main(void)
         cmocka_unit_test(users_have_limits),
         cmocka_unit_test(modes_are_one_of_a_few_words),
         cmocka_unit_test(the_socket_alone_may_have_no_name),
+        cmocka_unit_test(the_portserver_has_a_path_or_a_name),
         cmocka_unit_test(one_dash_two_dashes_and_equals_are_the_same),
         cmocka_unit_test(help_and_version_have_three_and_two_names),
         cmocka_unit_test(a_lone_dash_is_a_value),

@@ -530,6 +530,7 @@ static void the_other_end_of_af_unix_is_proved(void **state)
     assert_int_equal(owner_of_unix(pair[0], &owner), 0);
     assert_int_equal(owner.proof, OWNER_PROVED);
     assert_int_equal(owner.uid, geteuid());
+    assert_int_equal(owner.pid, getpid());
     close(pair[1]);
     assert_int_equal(owner_of_unix(pair[0], &owner), 0); /* gone, and still known */
     assert_int_equal(owner.proof, OWNER_PROVED);
@@ -564,6 +565,7 @@ static void another_user_is_proved_over_af_unix(void **state)
     assert_int_equal(owner_of_unix(server, &owner), 0);
     assert_int_equal(owner.proof, OWNER_PROVED);
     assert_int_equal(owner.uid, NOBODY);
+    assert_int_equal(owner.pid, child);
     close(server);
     close(listener);
 }

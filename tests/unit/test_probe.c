@@ -240,6 +240,37 @@ static int probe_without_descriptors(struct probe *probe, uint16_t port)
     return found;
 }
 
+static void assert_udp_found(const char *host, int how, int expected)
+{
+    uint16_t port = quiet_port();
+    int fd = take_port(host, port, how);
+    if (fd < 0) {
+        print_message("%s is not there: passed over\n", host);
+        return;
+    }
+    size_t before = open_descriptors();
+    int found = probe_udp(port);
+    assert_int_equal(open_descriptors(), before);
+    close(fd);
+    if (found != expected)
+        fail_msg("%s, taken with %d: found %d, not %d", host, how, found, expected);
+    assert_int_equal(probe_udp(port), TABLE_PORT_FREE);
+}
+
+static void udp_is_asked_for_itself(void **state)
+{
+    (void)state;
+    static const char *const hosts[] = {"127.0.0.1", "127.0.0.77", "0.0.0.0", "::1", "::"};
+    static const int options[] = {0, REUSE, SHARE, V6ONLY, REUSE | V6ONLY};
+    assert_int_equal(probe_udp(quiet_port()), TABLE_PORT_FREE);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; ++i) {
+        for (size_t k = 0; k < sizeof options / sizeof *options; ++k)
+            assert_udp_found(hosts[i], DATAGRAM | options[k], TABLE_PORT_IN_USE);
+        assert_udp_found(hosts[i], LISTEN, TABLE_PORT_FREE);
+        assert_found(hosts[i], DATAGRAM, TABLE_PORT_FREE);
+    }
+}
+
 static void without_descriptors_the_probe_cannot_tell(void **state)
 {
     (void)state;
@@ -265,6 +296,7 @@ int main(void)
         cmocka_unit_test(nothing_stays_bound_or_open_afterwards),
         cmocka_unit_test(a_socket_made_before_sees_what_has_come_since),
         cmocka_unit_test(a_socket_is_made_once_and_closed),
+        cmocka_unit_test(udp_is_asked_for_itself),
         cmocka_unit_test(without_descriptors_the_probe_cannot_tell),
     };
     return cmocka_run_group_tests_name("probe", tests, NULL, NULL);

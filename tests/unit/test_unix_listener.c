@@ -166,6 +166,56 @@ static void a_second_descriptor_serves_the_same_socket(void **state)
     assert_int_equal(unix_listener_dup(&listener), -EBADF);
 }
 
+/* 0 or an errno. */
+static int try_connect_abstract(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
+    memcpy(address.sun_path + 1, name, strlen(name));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int r = connect(fd, (struct sockaddr *)&address, (socklen_t)size) < 0 ? errno : 0;
+    close(fd);
+    return r;
+}
+
+static void an_abstract_name_is_in_no_folder(void **state)
+{
+    (void)state;
+    struct unix_listener listener;
+    struct unix_listener other;
+    const char *name = folder + 1; /* unique, too */
+    char wanted[128];
+    assert_int_equal(unix_listener_open_abstract(&listener, name, error, sizeof error), 0);
+    assert_int_equal(fcntl(listener.fd, F_GETFD), FD_CLOEXEC);
+    assert_true(fcntl(listener.fd, F_GETFL) & O_NONBLOCK);
+    assert_int_equal(try_connect_abstract(name), 0);
+    assert_int_equal(unix_listener_open_abstract(&other, name, error, sizeof error),
+                     UNIX_LISTENER_E_LIVE);
+    snprintf(wanted, sizeof wanted, "%s: another process has this name", name);
+    assert_string_equal(error, wanted);
+    assert_int_equal(other.fd, -1);
+    unix_listener_close(&listener);
+    assert_int_equal(try_connect_abstract(name), ECONNREFUSED);
+    assert_int_equal(unix_listener_open_abstract(&listener, name, error, sizeof error), 0);
+    unix_listener_close(&listener);
+}
+
+static void an_abstract_name_must_fit(void **state)
+{
+    (void)state;
+    char longest[UNIX_LISTENER_PATH_BYTES + 1];
+    struct unix_listener listener;
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, folder + 1, strlen(folder + 1));
+    longest[UNIX_LISTENER_PATH_BYTES] = '\0';
+    assert_int_equal(unix_listener_open_abstract(&listener, longest, error, sizeof error),
+                     -ENAMETOOLONG);
+    longest[UNIX_LISTENER_PATH_BYTES - 1] = '\0';
+    assert_int_equal(unix_listener_open_abstract(&listener, longest, error, sizeof error), 0);
+    assert_int_equal(try_connect_abstract(longest), 0);
+    unix_listener_close(&listener);
+}
+
 static void a_path_must_fit(void **state)
 {
     (void)state;
@@ -437,6 +487,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_socket_is_made_for_everybody),
         TEST(a_second_descriptor_serves_the_same_socket),
+        TEST(an_abstract_name_is_in_no_folder),
+        TEST(an_abstract_name_must_fit),
         TEST(a_path_must_fit),
         TEST(a_folder_must_be_safe),
         TEST(a_dead_managers_socket_is_replaced),
