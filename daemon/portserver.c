@@ -199,6 +199,7 @@ static struct table_entry *allocate(struct conns *conns, struct tenant *tenant,
     r = allocate_charged(conns, tenant, user, &entry);
     if (r == 0) {
         tenant->tenants->ports += 1;
+        watchers_record(&conns->watchers, PA_EVENT_ADD, entry);
         return entry;
     }
     quota_discharge(&conns->quota, uid, QUOTA_PORTS, 1);
