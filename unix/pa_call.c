@@ -15,7 +15,6 @@
 #include "pa_call.h"
 
 #include "pa_ask.h"
-#include "pa_match.h"
 #include "pa_portfile.h"
 #include "pa_text.h"
 
@@ -165,39 +164,14 @@ int pa_call_list(struct pa_call *call, int timeout_ms, struct pa_listing *listin
     return pa_ask_finish(call, &ask, r);
 }
 
-/* 1: it matches; 0; -ENOMEM. */
-static int matches(const char *pattern, const char *text, size_t size)
-{
-    if (!pattern)
-        return 1;
-    char *copy = strndup(text, size);
-    if (!copy)
-        return -ENOMEM;
-    bool match = pa_match(pattern, copy);
-    free(copy);
-    return match;
-}
-
 /* Keeps what FIND would have found. 0, or -ENOMEM with the listing empty. */
 static int filter(struct pa_listing *listing, const struct pa_keys *keys)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        int r = keys->port == 0 || keys->port == entry->port;
-        if (r == 1)
-            r = matches(keys->name_pattern, entry->name, entry->name_size);
-        if (r == 1)
-            r = matches(keys->user_pattern, entry->user, entry->user_size);
-        if (r < 0) {
-            pa_listing_deinit(listing);
-            return r;
-        }
-        if (r == 1)
-            listing->entries[kept++] = *entry;
-    }
-    listing->count = kept;
-    return 0;
+    int r = pa_listing_filter(listing, (uint16_t)keys->port, keys->name_pattern,
+                              keys->user_pattern);
+    if (r < 0)
+        pa_listing_deinit(listing);
+    return r;
 }
 
 int pa_call_find(struct pa_call *call, const struct pa_keys *keys, int timeout_ms,
