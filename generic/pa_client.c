@@ -59,7 +59,7 @@ static int check_keys(enum pa_verb verb, const struct pa_keys *keys, struct pa_f
         words[2 * count + 1] = pairs[count].value;
         ++count;
     }
-    if (verb == PA_VERB_RELEASE && (keys->port == 0 || keys->port > UINT16_MAX))
+    if (pa_verb_takes_port(verb) && (keys->port == 0 || keys->port > UINT16_MAX))
         return pa_failure_set(why, PA_E_NOT_MANAGED, (unsigned)keys->port);
     return pa_keys_parse(&parsed, verb, words, 2 * count, why);
 }
@@ -84,7 +84,7 @@ int pa_client_request2(struct pa_buf *request, enum pa_verb verb, const char *na
                        const struct pa_keys *keys, struct pa_failure *why)
 {
     size_t before = request->size;
-    bool is_named = verb != PA_VERB_RELEASE && pa_verb_words(verb) > 0;
+    bool is_named = !pa_verb_takes_port(verb) && pa_verb_words(verb) > 0;
     int r = is_named ? pa_keys_check_name(name) : 0;
     if (r != 0)
         return pa_failure_set(why, (enum pa_error)r);
