@@ -214,7 +214,8 @@ static int take_answer(struct pa_client *client, const char *line, size_t size,
     }
     if (r != 0)
         return pa_client_break(client, why, "not an answer to the request", line, size);
-    if (client->verb == PA_VERB_FIND || client->verb == PA_VERB_LIST)
+    if (client->verb == PA_VERB_FIND || client->verb == PA_VERB_WATCH ||
+        client->verb == PA_VERB_LIST)
         return begin_lines(client, answer->number);
     client->port = (uint16_t)answer->number;
     return finish(client);
@@ -255,7 +256,7 @@ static int count_lines(struct pa_client *client, size_t taken, const char *line,
 static int take_port(struct pa_client *client, const char *line, size_t size,
                      struct pa_failure *why)
 {
-    bool found = client->verb == PA_VERB_FIND;
+    bool found = client->verb != PA_VERB_LIST;
     int r = found ? pa_wire2_parse_found(&client->listing, line, size)
                   : pa_wire_parse_port(&client->listing, line, size);
     if (r < 0)

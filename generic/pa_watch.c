@@ -4,7 +4,6 @@
 
 #include "pa_keys.h"
 #include "pa_text.h"
-#include "pa_wire.h"
 #include "pa_wire2.h"
 
 #include <assert.h>
@@ -49,32 +48,16 @@ void pa_watch_deinit(struct pa_watch *watch)
 
 /* -------------------------------------------------------------- request -- */
 
-/* Appends `-key pattern`, if there is one. */
-static int append_pattern(struct pa_buf *request, const char *key, const char *pattern,
-                          struct pa_failure *why)
-{
-    if (!pattern)
-        return 0;
-    int r = pa_keys_check_name(pattern);
-    if (r != 0 && r != PA_E_EMPTY_NAME)
-        return pa_failure_set(why, (enum pa_error)r);
-    r = pa_wire_append_element(request, key);
-    return r != 0 ? r : pa_wire_append_element(request, pattern);
-}
-
 int pa_watch_request(struct pa_buf *request, const char *name_pattern, const char *user_pattern,
                      struct pa_failure *why)
 {
+    struct pa_keys keys = PA_KEYS_INIT;
+    keys.name_pattern = name_pattern;
+    keys.user_pattern = user_pattern;
     size_t before = request->size;
     int r = pa_client_hello(request);
     if (r == 0)
-        r = pa_buf_append_string(request, "WATCH");
-    if (r == 0)
-        r = append_pattern(request, "-name", name_pattern, why);
-    if (r == 0)
-        r = append_pattern(request, "-user", user_pattern, why);
-    if (r == 0)
-        r = pa_buf_append_string(request, "\r\n");
+        r = pa_client_request2(request, PA_VERB_WATCH, "", &keys, why);
     if (r != 0)
         request->size = before;
     return r;
@@ -84,8 +67,7 @@ void pa_watch_begin(struct pa_watch *watch)
 {
     pa_client_deinit(&watch->client);
     forget_lists(watch);
-    /* WATCH is answered as FIND is. */
-    pa_client_begin_hello(&watch->client, PA_VERB_FIND);
+    pa_client_begin_hello(&watch->client, PA_VERB_WATCH);
     watch->due = 1;
 }
 

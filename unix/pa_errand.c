@@ -62,6 +62,15 @@ int pa_errand_release(struct pa_errand *errand, uint16_t port, struct pa_failure
     return pa_ask_write(&errand->ask, PA_VERB_RELEASE, "", &keys, why);
 }
 
+int pa_errand_change(struct pa_errand *errand, uint16_t port, const char *attributes,
+                     struct pa_failure *why)
+{
+    const struct pa_keys keys = {.port = port, .attributes = attributes};
+    init(errand, PA_VERB_CHANGE);
+    errand->ask.feature = pa_verb_word(PA_VERB_CHANGE);
+    return pa_ask_write(&errand->ask, PA_VERB_CHANGE, "", &keys, why);
+}
+
 int pa_errand_gimme(struct pa_errand *errand, const char *name, const char *user, bool hold,
                     struct pa_failure *why)
 {
