@@ -187,6 +187,9 @@ static void patterns_say_what_concerns_a_watcher(void **state)
         {NULL, "ant", "EVENT 1 add 30998 web ant {}\r\nEVENT 2 add 30997 daq ant {}\r\n"},
         {"\\w*", NULL, "EVENT 1 add 30999 web fox {}\r\nEVENT 2 add 30998 web ant {}\r\n"},
         {"WEB", NULL, ""},
+        {"v*", NULL, ""},
+        {"we*", NULL, "EVENT 1 add 30999 web fox {}\r\nEVENT 2 add 30998 web ant {}\r\n"},
+        {"[w]*", NULL, "EVENT 1 add 30999 web fox {}\r\nEVENT 2 add 30998 web ant {}\r\n"},
         {"", NULL, ""},
         {NULL, "", ""},
         {"we", NULL, ""},
@@ -459,7 +462,11 @@ static void many_patterns_are_compared_in_several_turns(void **state)
     for (size_t i = 0; i < CROWD; ++i) {
         memset(pattern, '*', sizeof pattern - 1);
         pattern[sizeof pattern - 1] = '\0';
-        pattern[snprintf(pattern, sizeof pattern, "%zu", i)] = '*';
+        /* Half of them begin as the names do. */
+        int size = i == 0
+                       ? snprintf(pattern, sizeof pattern, "0 is")
+                       : snprintf(pattern, sizeof pattern, "%s*x%zu", i % 2 ? "" : "0 is", i);
+        pattern[size] = '*';
         watch(&crowd[i], pattern, NULL);
     }
     for (int i = 0; i < 20; ++i)
