@@ -3,7 +3,6 @@
 #include "pa_ask.h"
 
 #include "pa_elders.h"
-#include "pa_portfile.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -67,26 +66,42 @@ static bool is_this_host(const char *host)
            strcmp(host, "::1") == 0;
 }
 
+void pa_ask_place(const struct pa_call *call, struct pa_portfile *place)
+{
+    *place = (struct pa_portfile){.port = call->port};
+    if (call->port == 0)
+        pa_portfile_read(place);
+    if (place->port == 0)
+        place->port = PA_CALL_DEFAULT_PORT;
+    if (!is_this_host(call->host))
+        *place->socket = '\0';
+}
+
 /* A new connection to the server of the calls to come. */
 static int open_connection(const struct pa_call *call, struct pa_connection **made,
                            const struct pa_deadline *deadline, struct pa_failure *why)
 {
-    struct pa_portfile file = {.port = call->port};
-    if (call->port == 0)
-        pa_portfile_read(&file);
-    return pa_connection_open(made, call->host, file.port ? file.port : PA_CALL_DEFAULT_PORT,
-                              is_this_host(call->host) ? file.socket : "", deadline, why);
+    struct pa_portfile place;
+    pa_ask_place(call, &place);
+    return pa_connection_open(made, call->host, place.port, place.socket, deadline, why);
+}
+
+int pa_ask_use(struct pa_call *call, struct pa_connection *connection, struct pa_failure *why)
+{
+    if (!connection || remember_server(call, connection) < 0) {
+        pa_connection_free(connection);
+        return fail_memory(why);
+    }
+    call->in_use = connection;
+    return 0;
 }
 
 static int connect_server(struct pa_call *call, const struct pa_deadline *deadline,
                           struct pa_failure *why)
 {
-    int r = open_connection(call, &call->in_use, deadline, why);
-    if (r == 0 && remember_server(call, call->in_use) < 0) {
-        call->in_use = pa_connection_free(call->in_use);
-        r = fail_memory(why);
-    }
-    return r;
+    struct pa_connection *connection;
+    int r = open_connection(call, &connection, deadline, why);
+    return r != 0 ? r : pa_ask_use(call, connection, why);
 }
 
 int pa_ask_connect(const struct pa_call *call, int timeout_ms, int *fd, struct pa_failure *why)
@@ -120,11 +135,7 @@ static struct pa_connection *take_dead(struct pa_connection **from)
     return dead;
 }
 
-/*
- * Looks after the connections before a call: drops the dead, sets aside what
- * is out of step. 0, or PA_E_PORTS_LOST when ports went with the dead.
- */
-static int look_after(struct pa_call *call, struct pa_failure *why)
+int pa_ask_look_after(struct pa_call *call, struct pa_failure *why)
 {
     if (call->in_use) {
         pa_connection_drain(call->in_use);
@@ -145,13 +156,13 @@ static int look_after(struct pa_call *call, struct pa_failure *why)
 int pa_ask_open(struct pa_call *call, int timeout_ms, struct pa_failure *why)
 {
     struct pa_deadline deadline = pa_deadline_in(timeout_ms);
-    int r = look_after(call, why);
+    int r = pa_ask_look_after(call, why);
     return r == 0 && !call->in_use ? connect_server(call, &deadline, why) : r;
 }
 
 /* ------------------------------------------------------------- requests -- */
 
-static void ask_deinit(struct pa_ask *ask)
+void pa_ask_deinit(struct pa_ask *ask)
 {
     pa_buf_deinit(&ask->line);
     pa_buf_deinit(&ask->old);
@@ -224,9 +235,7 @@ static void take_hello(struct pa_call *call, struct pa_client *client)
     client->hello = (struct pa_answer){.code = "", .text = ""};
 }
 
-/* Sends the request on the connection in use. Also PA_CONNECTION_OLD. */
-static int talk(struct pa_call *call, const struct pa_ask *ask,
-                const struct pa_deadline *deadline, struct pa_failure *why)
+int pa_ask_put(struct pa_call *call, const struct pa_ask *ask, struct pa_failure *why)
 {
     struct pa_connection *connection = call->in_use;
     struct pa_connection_request said = put(ask, connection);
@@ -235,13 +244,35 @@ static int talk(struct pa_call *call, const struct pa_ask *ask,
                               ask->feature);
     if (pa_connection_reserve(connection, ask->count) != 0)
         return fail_memory(why);
-    int r = pa_connection_exchange(connection, &said, deadline, why);
-    if (said.hello)
-        take_hello(call, &connection->client);
+    pa_connection_begin(connection, &said);
+    return 0;
+}
+
+void pa_ask_heard(struct pa_call *call)
+{
+    if (call->in_use->said_hello)
+        take_hello(call, &call->in_use->client);
+}
+
+void pa_ask_is_old(struct pa_call *call)
+{
+    pa_elders_add(call->in_use->host, call->in_use->port, now_s());
+    call->in_use = pa_connection_free(call->in_use);
+}
+
+/* Sends the request on the connection in use. Also PA_CONNECTION_OLD. */
+static int talk(struct pa_call *call, const struct pa_ask *ask,
+                const struct pa_deadline *deadline, struct pa_failure *why)
+{
+    int r = pa_ask_put(call, ask, why);
+    if (r != 0)
+        return r;
+    r = pa_connection_finish(call->in_use, deadline, why);
+    pa_ask_heard(call);
     return r;
 }
 
-static struct pa_deadline deadline_of(const struct pa_ask *ask, int timeout_ms)
+struct pa_deadline pa_ask_deadline(const struct pa_ask *ask, int timeout_ms)
 {
     int wait_ms = (int)ask->wait_ms; /* a day at most */
     int call_ms = timeout_ms > 0 ? timeout_ms : 0;
@@ -252,8 +283,7 @@ static struct pa_deadline deadline_of(const struct pa_ask *ask, int timeout_ms)
 static int ask_old(struct pa_call *call, const struct pa_ask *ask,
                    const struct pa_deadline *deadline, struct pa_failure *why)
 {
-    pa_elders_add(call->in_use->host, call->in_use->port, now_s());
-    call->in_use = pa_connection_free(call->in_use);
+    pa_ask_is_old(call);
     int r = connect_server(call, deadline, why);
     if (r != 0)
         return r;
@@ -274,8 +304,8 @@ static int ask_once(struct pa_call *call, const struct pa_ask *ask,
 int pa_ask(struct pa_call *call, const struct pa_ask *ask, int timeout_ms,
            struct pa_failure *why)
 {
-    struct pa_deadline deadline = deadline_of(ask, timeout_ms);
-    int r = look_after(call, why);
+    struct pa_deadline deadline = pa_ask_deadline(ask, timeout_ms);
+    int r = pa_ask_look_after(call, why);
     if (r != 0)
         return r;
     if (call->in_use && !fits(call->in_use, ask))
@@ -284,7 +314,7 @@ int pa_ask(struct pa_call *call, const struct pa_ask *ask, int timeout_ms,
     r = ask_once(call, ask, &deadline, why);
     if (r != PA_E_CLOSED || !kept)
         return r;
-    r = look_after(call, why);
+    r = pa_ask_look_after(call, why);
     return r != 0 ? r : ask_once(call, ask, &deadline, why);
 }
 
@@ -301,7 +331,7 @@ static void put_away(struct pa_call *call)
 
 int pa_ask_finish(struct pa_call *call, struct pa_ask *ask, int r)
 {
-    ask_deinit(ask);
+    pa_ask_deinit(ask);
     put_away(call);
     return r;
 }

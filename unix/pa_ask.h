@@ -8,6 +8,7 @@
 
 #include "pa_call.h"
 #include "pa_connection.h"
+#include "pa_portfile.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,6 +59,9 @@ int pa_ask(struct pa_call *call, const struct pa_ask *ask, int timeout_ms,
 /* The end of every call: frees the request, and closes what need not be kept. Returns r. */
 int pa_ask_finish(struct pa_call *call, struct pa_ask *ask, int r);
 
+/* Frees the request. */
+void pa_ask_deinit(struct pa_ask *ask);
+
 /* Whether the connection speaks protocol 2. */
 bool pa_ask_is_new(const struct pa_connection *connection);
 
@@ -66,6 +70,35 @@ bool pa_ask_is_new(const struct pa_connection *connection);
  * with connections that are dead; what pa_connection_open() returns.
  */
 int pa_ask_open(struct pa_call *call, int timeout_ms, struct pa_failure *why);
+
+/*
+ * Looks after the connections before a call: drops the dead, sets aside what
+ * is out of step. 0, or PA_E_PORTS_LOST when ports went with the dead. Never blocks.
+ */
+int pa_ask_look_after(struct pa_call *call, struct pa_failure *why);
+
+/* What pa_ask() and pa_task, which does not block, have in common: the steps in between. */
+
+/* Where the server of the calls to come is now: its port, and its socket, "" for none. */
+void pa_ask_place(const struct pa_call *call, struct pa_portfile *place);
+
+/* Takes a new connection into use, where none is. NULL stands for no memory. 0 or
+ * PA_E_CLIENT_MEMORY, the connection freed. */
+int pa_ask_use(struct pa_call *call, struct pa_connection *connection, struct pa_failure *why);
+
+/* Begins to send the request on the connection in use. 0, PA_E_TOO_OLD or PA_E_CLIENT_MEMORY.
+ */
+int pa_ask_put(struct pa_call *call, const struct pa_ask *ask, struct pa_failure *why);
+
+/* Keeps what the manager said to HELLO, if that was said. Due when the request is over. */
+void pa_ask_heard(struct pa_call *call);
+
+/* Remembers that the manager in use is an old one, and closes the connection, which is broken.
+ */
+void pa_ask_is_old(struct pa_call *call);
+
+/* The deadline of a call. */
+struct pa_deadline pa_ask_deadline(const struct pa_ask *ask, int timeout_ms);
 
 /* A connection of the caller's own: pa_call_connect(). */
 int pa_ask_connect(const struct pa_call *call, int timeout_ms, int *fd, struct pa_failure *why);

@@ -14,13 +14,10 @@
 
 #include "pa_call.h"
 
-#include "pa_ask.h"
-#include "pa_match.h"
+#include "pa_errand.h"
 #include "pa_portfile.h"
 #include "pa_text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +57,12 @@ struct pa_call *pa_call_free(struct pa_call *call)
     free(call->host);
     free(call);
     return NULL;
+}
+
+const char *pa_call_server(const struct pa_call *call, int *port)
+{
+    *port = call->port;
+    return call->host;
 }
 
 void pa_call_close(struct pa_call *call)
@@ -144,80 +147,44 @@ int pa_call_connect(struct pa_call *call, int timeout_ms, int *fd, struct pa_fai
     return pa_ask_connect(call, timeout_ms, fd, why);
 }
 
-/* --------------------------------------------------------------- finding -- */
+/* --------------------------------------------------------------- errands -- */
 
-static void take_listing(struct pa_call *call, struct pa_listing *listing)
+/* Runs an errand that has been begun, if r is 0. What it brought is in the errand then. */
+static int run(struct pa_call *call, struct pa_errand *errand, int r, int timeout_ms,
+               struct pa_failure *why)
 {
-    *listing = call->in_use->client.listing;
-    call->in_use->client.listing = (struct pa_listing)PA_LISTING_NULL;
+    if (r == 0) {
+        do {
+            r = pa_ask(call, &errand->ask, timeout_ms, why);
+        } while (r != 0 && pa_errand_again(errand, r, why));
+    }
+    if (r == 0)
+        r = pa_errand_take(errand, call->in_use, why);
+    pa_ask_finish(call, &errand->ask, r);
+    if (r != 0 && r != PA_E_NO_SOCKET)
+        pa_errand_deinit(errand);
+    return r;
 }
 
 int pa_call_list(struct pa_call *call, int timeout_ms, struct pa_listing *listing,
                  struct pa_failure *why)
 {
-    struct pa_ask ask = {.verb = PA_VERB_LIST};
-    *listing = (struct pa_listing)PA_LISTING_NULL;
-    int r = pa_ask_write_old(&ask, PA_VERB_LIST, "", "", why);
-    if (r == 0)
-        r = pa_ask(call, &ask, timeout_ms, why);
-    if (r == 0)
-        take_listing(call, listing);
-    return pa_ask_finish(call, &ask, r);
-}
-
-/* 1: it matches; 0; -ENOMEM. */
-static int matches(const char *pattern, const char *text, size_t size)
-{
-    if (!pattern)
-        return 1;
-    char *copy = strndup(text, size);
-    if (!copy)
-        return -ENOMEM;
-    bool match = pa_match(pattern, copy);
-    free(copy);
-    return match;
-}
-
-/* Keeps what FIND would have found. 0, or -ENOMEM with the listing empty. */
-static int filter(struct pa_listing *listing, const struct pa_keys *keys)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        int r = keys->port == 0 || keys->port == entry->port;
-        if (r == 1)
-            r = matches(keys->name_pattern, entry->name, entry->name_size);
-        if (r == 1)
-            r = matches(keys->user_pattern, entry->user, entry->user_size);
-        if (r < 0) {
-            pa_listing_deinit(listing);
-            return r;
-        }
-        if (r == 1)
-            listing->entries[kept++] = *entry;
-    }
-    listing->count = kept;
-    return 0;
+    struct pa_errand errand;
+    int r = pa_errand_list(&errand, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    *listing = errand.listing;
+    return r;
 }
 
 int pa_call_find(struct pa_call *call, const struct pa_keys *keys, int timeout_ms,
                  struct pa_listing *listing, struct pa_failure *why)
 {
-    struct pa_ask ask = {.verb = PA_VERB_FIND};
-    *listing = (struct pa_listing)PA_LISTING_NULL;
-    int r = pa_ask_write(&ask, PA_VERB_FIND, "", keys, why);
-    if (r == 0)
-        r = pa_ask_write_old(&ask, PA_VERB_LIST, "", "", why);
-    if (r == 0)
-        r = pa_ask(call, &ask, timeout_ms, why);
-    if (r == 0)
-        take_listing(call, listing);
-    if (r == 0 && call->in_use->client.verb == PA_VERB_LIST && filter(listing, keys) < 0)
-        r = fail_memory(why);
-    return pa_ask_finish(call, &ask, r);
+    struct pa_errand errand;
+    int r = pa_errand_find(&errand, keys, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    *listing = errand.listing;
+    return r;
 }
-
-/* ------------------------------------------------------------ allocating -- */
 
 void pa_call_grant_deinit(struct pa_call_grant *grant)
 {
@@ -226,102 +193,14 @@ void pa_call_grant_deinit(struct pa_call_grant *grant)
     *grant = (struct pa_call_grant)PA_CALL_GRANT_NULL;
 }
 
-/* Copies what is asked for, while there is nothing to lose yet: name, NUL, user, NUL. */
-static int prepare(struct pa_call_grant *grant, const char *name, const char *user)
-{
-    size_t name_size = strlen(name) + 1;
-    size_t user_size = strlen(user) + 1;
-    *grant = (struct pa_call_grant)PA_CALL_GRANT_NULL;
-    grant->asked = malloc(name_size + user_size);
-    if (!grant->asked)
-        return -ENOMEM;
-    memcpy(grant->asked, name, name_size);
-    memcpy(grant->asked + name_size, user, user_size);
-    grant->name = grant->asked;
-    grant->user = grant->asked + name_size;
-    return 0;
-}
-
-/* Takes over the answer in protocol 2. */
-static void take_granted(struct pa_call_grant *grant, struct pa_client *client)
-{
-    grant->answer = client->answer;
-    client->answer = (struct pa_answer){.code = "", .text = ""};
-    const struct pa_granted *granted = &grant->answer.granted;
-    grant->count = granted->count;
-    grant->held = granted->held;
-    grant->joined = granted->joined;
-    grant->name = granted->name;
-    grant->user = granted->user;
-}
-
-/* Fills in the grant and notes the ports that are held now. */
-static int take_grant(struct pa_call *call, const struct pa_ask *ask,
-                      struct pa_call_grant *grant, struct pa_failure *why)
-{
-    struct pa_connection *connection = call->in_use;
-    grant->port = connection->client.port;
-    grant->count = 1;
-    if (pa_ask_is_new(connection) && connection->client.verb != PA_VERB_GIMME)
-        take_granted(grant, &connection->client);
-    if (grant->count > ask->count) {
-        connection->client.state = PA_CLIENT_BROKEN;
-        return pa_failure_set(why, PA_E_PROTOCOL, "more ports than were asked for",
-                              grant->name);
-    }
-    if (!grant->joined)
-        pa_connection_hold(connection, grant->port, grant->count);
-    return 0;
-}
-
-/* Asks for ports. The grant has been prepared and is empty after a failure. */
-static int ask_grant(struct pa_call *call, const struct pa_ask *ask, int timeout_ms,
-                     struct pa_call_grant *grant, struct pa_failure *why)
-{
-    int r = pa_ask(call, ask, timeout_ms, why);
-    if (r == 0)
-        r = take_grant(call, ask, grant, why);
-    if (r != 0)
-        pa_call_grant_deinit(grant);
-    return r;
-}
-
-/* The first of the keys that an old manager does not know; NULL: it can do without them. */
-static const char *feature_of(const struct pa_keys *keys)
-{
-    struct pa_key_value pair;
-    for (size_t place = 0; pa_keys_next(keys, PA_VERB_ALLOCATE, &place, &pair);)
-        if (strcmp(pair.name, "-user") != 0 &&
-            (keys->hold != PA_HOLD_NO || strcmp(pair.name, "-hold") != 0))
-            return pair.name;
-    return NULL;
-}
-
-/* The name that is asked for: as the keys say, else the caller's. */
-static const char *user_of(const struct pa_keys *keys, char *own, size_t size)
-{
-    if (keys->user)
-        return keys->user;
-    pa_call_user(own, size);
-    return own;
-}
-
-enum { USER_BYTES = 1024 }; /* of a login name, cut there */
-
 int pa_call_allocate_keys(struct pa_call *call, const char *name, const struct pa_keys *keys,
                           int timeout_ms, struct pa_call_grant *grant, struct pa_failure *why)
 {
-    char own[USER_BYTES];
-    const char *user = user_of(keys, own, sizeof own);
-    struct pa_ask ask = {.count = keys->count, .feature = feature_of(keys)};
-    int r = pa_ask_write(&ask, PA_VERB_ALLOCATE, name, keys, why);
-    if (r == 0 && !ask.feature)
-        r = pa_ask_write_old(&ask, PA_VERB_GIMME, name, user, why);
-    if (r == 0 && prepare(grant, name, user) < 0)
-        r = fail_memory(why);
-    if (r == 0)
-        r = ask_grant(call, &ask, timeout_ms, grant, why);
-    return pa_ask_finish(call, &ask, r);
+    struct pa_errand errand;
+    int r = pa_errand_allocate(&errand, name, keys, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    *grant = errand.grant;
+    return r;
 }
 
 static bool may_hold(const struct pa_call *call)
@@ -333,30 +212,20 @@ static bool may_hold(const struct pa_call *call)
 int pa_call_allocate(struct pa_call *call, const char *name, const char *user, int timeout_ms,
                      uint16_t *port, struct pa_failure *why)
 {
-    const struct pa_keys keys = {
-        .count = 1, .hold = PA_HOLD_YES, .attributes = "", .user = user};
-    struct pa_ask ask = {.count = 1};
-    int r = pa_ask_write_old(&ask, PA_VERB_GIMME, name, user, why);
-    if (r == 0 && may_hold(call))
-        r = pa_ask_write(&ask, PA_VERB_ALLOCATE, name, &keys, why);
+    struct pa_errand errand;
+    int r = pa_errand_gimme(&errand, name, user, may_hold(call), why);
+    r = run(call, &errand, r, timeout_ms, why);
     if (r == 0)
-        r = pa_ask(call, &ask, timeout_ms, why);
-    if (r == PA_E_NO_HOLD) {
-        pa_buf_deinit(&ask.line);
-        r = pa_ask(call, &ask, timeout_ms, why);
-    }
-    if (r == 0) {
-        *port = call->in_use->client.port;
-        pa_connection_hold(call->in_use, *port, 1);
-    }
-    return pa_ask_finish(call, &ask, r);
+        *port = errand.grant.port;
+    pa_call_grant_deinit(&errand.grant);
+    return r;
 }
 
-/* Takes a port off the books, and closes a connection set aside that has no other. */
-static void forget_port(struct pa_call *call, uint16_t port)
+void pa_call_forget(struct pa_call *call, uint16_t port)
 {
-    if (call->in_use)
-        pa_connection_drop(call->in_use, port);
+    struct pa_connection *in_use = call->in_use;
+    if (in_use && pa_connection_drop(in_use, port) && in_use->held == 0 && !call->opened)
+        pa_ask_retire(call);
     struct pa_connection **link = &call->aside;
     while (*link) {
         struct pa_connection *one = *link;
@@ -371,50 +240,68 @@ static void forget_port(struct pa_call *call, uint16_t port)
 
 int pa_call_release(struct pa_call *call, uint16_t port, int timeout_ms, struct pa_failure *why)
 {
-    const struct pa_keys keys = {.port = port, .attributes = ""};
-    struct pa_ask ask = {.feature = "RELEASE"};
-    int r = pa_ask_write(&ask, PA_VERB_RELEASE, "", &keys, why);
-    if (r == 0)
-        r = pa_ask(call, &ask, timeout_ms, why);
+    struct pa_errand errand;
+    int r = pa_errand_release(&errand, port, why);
+    r = run(call, &errand, r, timeout_ms, why);
     if (r == 0 || r == PA_E_NOT_ALLOCATED)
-        forget_port(call, port);
-    return pa_ask_finish(call, &ask, r);
+        pa_call_forget(call, port);
+    return r;
 }
 
-/* The socket that came with the answer, blocking. 0 with it in *fd, or PA_E_NO_SOCKET. */
-static int take_socket(struct pa_connection *connection, int *fd, struct pa_failure *why)
+int pa_call_change(struct pa_call *call, uint16_t port, const char *attributes, int timeout_ms,
+                   struct pa_failure *why)
 {
-    struct pa_unix_passed *passed = &connection->passed;
-    if (passed->fd < 0)
-        return pa_failure_set(why, PA_E_NO_SOCKET,
-                              passed->error ? pa_socket_reason(passed->error)
-                                            : "the manager sent none");
-    int flags = fcntl(passed->fd, F_GETFL);
-    if (flags >= 0)
-        fcntl(passed->fd, F_SETFL, flags & ~O_NONBLOCK);
-    *fd = passed->fd;
-    passed->fd = -1;
-    return 0;
+    struct pa_errand errand;
+    int r = pa_errand_change(&errand, port, attributes, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    /* A manager that speaks protocol 2 and not this takes it for nonsense. */
+    if (r == PA_E_INVALID_REQUEST && !pa_call_can(call, "watch"))
+        r = pa_failure_set(why, PA_E_TOO_OLD, pa_call_host(call), pa_call_port(call),
+                           pa_verb_word(PA_VERB_CHANGE));
+    return r;
 }
 
 int pa_call_listen(struct pa_call *call, const char *name, const struct pa_keys *keys,
                    int timeout_ms, struct pa_call_grant *grant, int *fd, struct pa_failure *why)
 {
-    struct pa_ask ask = {.count = 1, .feature = "LISTEN"};
-    int r = pa_ask_write(&ask, PA_VERB_LISTEN, name, keys, why);
-    if (r == 0 && prepare(grant, name, "") < 0)
-        r = fail_memory(why);
-    if (r == 0)
-        r = ask_grant(call, &ask, timeout_ms, grant, why);
-    if (r == 0) {
-        r = take_socket(call->in_use, fd, why);
-        if (r != 0) {
-            struct pa_failure ignored;
-            pa_call_release(call, grant->port, timeout_ms, &ignored);
-            pa_call_grant_deinit(grant);
-        }
+    struct pa_errand errand;
+    int r = pa_errand_listen(&errand, name, keys, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    if (r == PA_E_NO_SOCKET) {
+        struct pa_failure ignored;
+        pa_call_release(call, errand.grant.port, timeout_ms, &ignored);
+        pa_call_grant_deinit(&errand.grant);
     }
-    return pa_ask_finish(call, &ask, r);
+    *grant = errand.grant;
+    *fd = errand.fd;
+    return r;
+}
+
+/* ------------------------------------------------------------- connections -- */
+
+void pa_call_adopt(struct pa_call *call, struct pa_call *from)
+{
+    pa_ask_retire(from);
+    while (from->aside) {
+        struct pa_connection *one = from->aside;
+        from->aside = one->next;
+        one->next = call->aside;
+        call->aside = one;
+    }
+}
+
+void pa_call_adopt_open(struct pa_call *call, struct pa_call *from)
+{
+    if (call->in_use || call->port != from->port || strcmp(call->host, from->host) != 0)
+        return;
+    call->in_use = from->in_use;
+    from->in_use = NULL;
+    call->opened = true;
+}
+
+int pa_call_look(struct pa_call *call, struct pa_failure *why)
+{
+    return pa_ask_look_after(call, why);
 }
 
 /* -------------------------------------------------------- how it fares -- */
@@ -438,14 +325,9 @@ int pa_call_stats(struct pa_call *call, int timeout_ms, struct pa_stats *stats,
 
 int pa_call_ping(struct pa_call *call, int timeout_ms, struct pa_failure *why)
 {
-    static const struct pa_keys none = PA_KEYS_INIT;
-    struct pa_ask ask = {.verb = PA_VERB_PING};
-    int r = pa_ask_write(&ask, PA_VERB_PING, "", &none, why);
-    if (r == 0)
-        r = pa_ask_write_old(&ask, PA_VERB_LIST, "", "", why);
-    if (r == 0)
-        r = pa_ask(call, &ask, timeout_ms, why);
-    return pa_ask_finish(call, &ask, r);
+    struct pa_errand errand;
+    int r = pa_errand_ping(&errand, why);
+    return run(call, &errand, r, timeout_ms, why);
 }
 
 /* ---------------------------------------------------------- environment -- */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,6 +78,16 @@ int pa_connection_open(struct pa_connection **made, const char *host, int port,
     return r;
 }
 
+struct pa_connection *pa_connection_dialled(struct pa_dial *dial)
+{
+    struct pa_connection *connection = connection_new(dial->host, dial->port);
+    if (!connection)
+        return NULL;
+    connection->is_unix = dial->is_unix;
+    connection->fd = pa_dial_take(dial);
+    return connection;
+}
+
 bool pa_connection_in_step(const struct pa_connection *connection)
 {
     return connection->client.state == PA_CLIENT_IDLE;
@@ -114,25 +125,29 @@ static int fail_closed(struct pa_connection *connection, int error, struct pa_fa
                           by_manager ? "closed by the manager" : pa_socket_reason(error));
 }
 
-static int receive_reply(struct pa_connection *connection, const struct pa_deadline *deadline,
-                         struct pa_failure *why)
+static int go_on(struct pa_connection *connection, short events,
+                 const struct pa_deadline *deadline)
 {
-    char bytes[RECEIVE_BYTES];
-    const char *cursor;
-    const char *end;
-    int r;
-    do {
-        size_t size = 0;
-        r = pa_unix_receive(connection->fd, bytes, sizeof bytes, deadline, &size,
-                            &connection->passed);
-        if (r == PA_SOCKET_TIMEOUT)
-            return fail_late(connection, deadline, "the answer of", why);
-        if (r < 0 || size == 0)
-            return fail_closed(connection, -r, why);
-        cursor = bytes;
-        end = bytes + size;
-        r = pa_client_feed(&connection->client, &cursor, end, why);
-    } while (r == PA_CLIENT_MORE);
+    connection->wait = (struct pa_wait){connection->fd, events, *deadline};
+    return PA_CONNECTION_WAIT;
+}
+
+/* There was nothing to be done. */
+static int wait_for(struct pa_connection *connection, short events,
+                    const struct pa_deadline *deadline, struct pa_failure *why)
+{
+    if (pa_deadline_left_ms(deadline) == 0)
+        return fail_late(connection, deadline, "the answer of", why);
+    return go_on(connection, events, deadline);
+}
+
+/* What the client made of the bytes from *cursor to `end`. */
+static int take_bytes(struct pa_connection *connection, const char *cursor, const char *end,
+                      const struct pa_deadline *deadline, struct pa_failure *why)
+{
+    int r = pa_client_feed(&connection->client, &cursor, end, why);
+    if (r == PA_CLIENT_MORE)
+        return go_on(connection, POLLIN, deadline);
     if (r == PA_CLIENT_OLD)
         return PA_CONNECTION_OLD;
     pa_client_take_idle(&connection->client, cursor, (size_t)(end - cursor));
@@ -141,21 +156,71 @@ static int receive_reply(struct pa_connection *connection, const struct pa_deadl
     return r == PA_CLIENT_FAILED ? (int)why->error : 0;
 }
 
-int pa_connection_exchange(struct pa_connection *connection,
-                           const struct pa_connection_request *request,
-                           const struct pa_deadline *deadline, struct pa_failure *why)
+static int receive_some(struct pa_connection *connection, const struct pa_deadline *deadline,
+                        struct pa_failure *why)
+{
+    static const struct pa_deadline at_once = {0, 0};
+    char bytes[RECEIVE_BYTES];
+    size_t size = 0;
+    int r = pa_unix_receive(connection->fd, bytes, sizeof bytes, &at_once, &size,
+                            &connection->passed);
+    if (r == PA_SOCKET_TIMEOUT)
+        return wait_for(connection, POLLIN, deadline, why);
+    if (r < 0 || size == 0)
+        return fail_closed(connection, -r, why);
+    return take_bytes(connection, bytes, bytes + size, deadline, why);
+}
+
+/* 0 when all has been sent, or the manager has closed. */
+static int send_some(struct pa_connection *connection, const struct pa_deadline *deadline,
+                     struct pa_failure *why)
+{
+    while (connection->unsent_size > 0) {
+        ssize_t n =
+            pa_socket_send_some(connection->fd, connection->unsent, connection->unsent_size);
+        if (n == -EAGAIN)
+            return wait_for(connection, POLLOUT, deadline, why);
+        if (n == -EPIPE || n == -ECONNRESET)
+            break;
+        if (n < 0)
+            return fail_closed(connection, (int)-n, why);
+        connection->unsent += n;
+        connection->unsent_size -= (size_t)n;
+    }
+    connection->unsent_size = 0;
+    return 0;
+}
+
+void pa_connection_begin(struct pa_connection *connection,
+                         const struct pa_connection_request *request)
 {
     pa_unix_passed_deinit(&connection->passed);
     if (request->hello)
         pa_client_begin_hello(&connection->client, request->verb);
     else
         pa_client_begin(&connection->client, request->verb);
-    int r = pa_socket_send(connection->fd, request->bytes, request->size, deadline);
-    if (r == PA_SOCKET_TIMEOUT)
-        return fail_late(connection, deadline, "the answer of", why);
-    if (r < 0 && r != -EPIPE && r != -ECONNRESET)
-        return fail_closed(connection, -r, why);
-    return receive_reply(connection, deadline, why);
+    connection->said_hello = request->hello;
+    connection->unsent = request->bytes;
+    connection->unsent_size = request->size;
+}
+
+int pa_connection_step(struct pa_connection *connection, const struct pa_deadline *deadline,
+                       struct pa_failure *why)
+{
+    int r = connection->unsent_size > 0 ? send_some(connection, deadline, why) : 0;
+    return r != 0 ? r : receive_some(connection, deadline, why);
+}
+
+int pa_connection_finish(struct pa_connection *connection, const struct pa_deadline *deadline,
+                         struct pa_failure *why)
+{
+    int r;
+    while ((r = pa_connection_step(connection, deadline, why)) == PA_CONNECTION_WAIT) {
+        r = pa_socket_await(&connection->wait);
+        if (r < 0)
+            return fail_closed(connection, -r, why);
+    }
+    return r;
 }
 
 /* ---------------------------------------------------------------- ports -- */

@@ -8,6 +8,7 @@
 
 #include "pa_buf.h"
 #include "pa_client.h"
+#include "pa_dial.h"
 #include "pa_failure.h"
 #include "pa_socket.h"
 #include "pa_unix.h"
@@ -26,6 +27,10 @@ struct pa_connection {
     bool is_unix;
     bool old; /* the manager speaks protocol 1 alone */
     bool dead;
+    bool said_hello;    /* with the last request */
+    const char *unsent; /* of the request under way, whose bytes these are */
+    size_t unsent_size;
+    struct pa_wait wait; /* behind PA_CONNECTION_WAIT */
     int fd;
     int port;
     char host[];
@@ -40,6 +45,9 @@ int pa_connection_open(struct pa_connection **made, const char *host, int port,
                        const char *path, const struct pa_deadline *deadline,
                        struct pa_failure *why);
 
+/* The connection that a dial has made, in its place. NULL: no memory. */
+struct pa_connection *pa_connection_dialled(struct pa_dial *dial);
+
 /*
  * Closes it by close(2), never by shutdown(2): a forked process may go on with
  * its copy. NULL is legal; returns NULL.
@@ -52,7 +60,10 @@ bool pa_connection_in_step(const struct pa_connection *connection);
 /* Reads what came unasked, and notices the end of the connection. */
 void pa_connection_drain(struct pa_connection *connection);
 
-enum { PA_CONNECTION_OLD = PA_ERROR_COUNT }; /* the manager does not know HELLO */
+enum {
+    PA_CONNECTION_OLD = PA_ERROR_COUNT,      /* the manager does not know HELLO */
+    PA_CONNECTION_WAIT = PA_ERROR_COUNT + 1, /* for what connection->wait says */
+};
 
 struct pa_connection_request {
     const char *bytes; /* with HELLO in front, if it is said */
@@ -62,13 +73,25 @@ struct pa_connection_request {
 };
 
 /*
- * Sends a request and receives its reply, into connection->client. When the
- * manager has closed already it may have said why: its words are read even if
- * sending failed. 0, an enum pa_error with *why filled in, or PA_CONNECTION_OLD.
+ * Begins to send a request and to receive its reply, into connection->client.
+ * Its bytes are to live until pa_connection_step() returns something else than
+ * PA_CONNECTION_WAIT. Sends nothing yet.
  */
-int pa_connection_exchange(struct pa_connection *connection,
-                           const struct pa_connection_request *request,
-                           const struct pa_deadline *deadline, struct pa_failure *why);
+void pa_connection_begin(struct pa_connection *connection,
+                         const struct pa_connection_request *request);
+
+/*
+ * Goes on, without blocking and not for long: takes what is there, 64 KiB at
+ * most. When the manager has closed already it may have said why: its words are
+ * read even if sending failed. 0: the reply is there; PA_CONNECTION_WAIT;
+ * PA_CONNECTION_OLD; an enum pa_error with *why filled in.
+ */
+int pa_connection_step(struct pa_connection *connection, const struct pa_deadline *deadline,
+                       struct pa_failure *why);
+
+/* Goes on, blocking, until it is over: what pa_connection_step() returns then. */
+int pa_connection_finish(struct pa_connection *connection, const struct pa_deadline *deadline,
+                         struct pa_failure *why);
 
 /* Makes room for `count` more ports. 0 or -ENOMEM. */
 int pa_connection_reserve(struct pa_connection *connection, size_t count);

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum { PA_SOCKET_TIMEOUT = 1 }; /* the deadline has passed */
 
@@ -26,8 +27,25 @@ struct pa_deadline pa_deadline_in(int timeout_ms);
 /* What poll(2) may wait for, 0 when it has passed; rounded up, so that it never ends early. */
 int pa_deadline_left_ms(const struct pa_deadline *deadline);
 
+/* CLOCK_MONOTONIC. */
+int64_t pa_socket_now_ns(void);
+
 /* Waits for one of the events of poll(2). 0, PA_SOCKET_TIMEOUT or -errno. */
 int pa_socket_wait(int fd, short events, const struct pa_deadline *deadline);
+
+/*
+ * What something that never blocks waits for. When that has come, or the time,
+ * it goes on by its step, which looks itself which of them it is; a step that
+ * comes too early does no harm.
+ */
+struct pa_wait {
+    int fd;                   /* -1: for the time alone */
+    short events;             /* of poll(2) */
+    struct pa_deadline until; /* whichever comes first */
+};
+
+/* Waits for that, in blocking. 0, or -errno. */
+int pa_socket_await(const struct pa_wait *wait);
 
 /*
  * Connects to TCP port `port` of `host`: IPv4 or IPv6 text, a name, or
@@ -46,6 +64,9 @@ int pa_socket_connect(const char *host, int port, const struct pa_deadline *dead
  * those is closed. The new one, close-on-exec, or -errno with the old one closed.
  */
 int pa_socket_keep_off_standard_streams(int fd);
+
+/* Sends what goes without waiting. How many bytes that were, or -errno, -EAGAIN for none. */
+ssize_t pa_socket_send_some(int fd, const char *bytes, size_t size);
 
 /* Sends all bytes. 0, PA_SOCKET_TIMEOUT or -errno. */
 int pa_socket_send(int fd, const char *bytes, size_t size, const struct pa_deadline *deadline);

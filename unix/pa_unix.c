@@ -48,20 +48,21 @@ static int check_listener(int fd)
     return listener.uid == 0 || listener.uid == geteuid() ? 0 : -EPERM;
 }
 
-int pa_unix_connect(const char *path, const struct pa_deadline *deadline, int *fd)
+/* A socket for that address. Its descriptor, or -errno. */
+static int make_socket(const char *path, int flags, struct sockaddr_un *address)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t size = strlen(path) + 1;
-    if (size > sizeof address.sun_path)
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (size > sizeof address->sun_path)
         return -ENAMETOOLONG;
-    memcpy(address.sun_path, path, size);
-    int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made < 0)
-        return -errno;
-    made = pa_socket_keep_off_standard_streams(made);
-    if (made < 0)
-        return made;
-    int r = pa_unix_connect_within(made, &address, deadline);
+    memcpy(address->sun_path, path, size);
+    int made = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    return made < 0 ? -errno : pa_socket_keep_off_standard_streams(made);
+}
+
+/* The end of connecting: r, or what is wrong with the listener. */
+static int finish_connect(int made, int r, int *fd)
+{
     if (r == 0)
         r = check_listener(made);
     if (r == 0 && fcntl(made, F_SETFL, O_NONBLOCK) < 0)
@@ -71,6 +72,25 @@ int pa_unix_connect(const char *path, const struct pa_deadline *deadline, int *f
     else
         *fd = made;
     return r;
+}
+
+int pa_unix_connect(const char *path, const struct pa_deadline *deadline, int *fd)
+{
+    struct sockaddr_un address;
+    int made = make_socket(path, 0, &address);
+    if (made < 0)
+        return made;
+    return finish_connect(made, pa_unix_connect_within(made, &address, deadline), fd);
+}
+
+int pa_unix_try(const char *path, int *fd)
+{
+    struct sockaddr_un address;
+    int made = make_socket(path, SOCK_NONBLOCK, &address);
+    if (made < 0)
+        return made;
+    int r = connect(made, (const struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
+    return finish_connect(made, r, fd);
 }
 
 /* -------------------------------------------------------------- receiving -- */

@@ -22,6 +22,9 @@
  */
 int pa_unix_connect(const char *path, const struct pa_deadline *deadline, int *fd);
 
+/* The same without waiting: -EAGAIN while the queue of the listener is full. */
+int pa_unix_try(const char *path, int *fd);
+
 /*
  * connect(2) on a blocking socket of any type, that waits until the deadline
  * while the queue of the listener is full. 0, PA_SOCKET_TIMEOUT or -errno.

@@ -1,0 +1,115 @@
+/*
+ * An errand to a port manager that never blocks.
+ *
+ * The happy path: a dial connects, the request is sent in one packet, the answer
+ * comes.
+ *
+ * What can fail: the manager does not know HELLO. It is remembered and asked in
+ * protocol 1, on a new connection. It cannot hold ports: the errand has other
+ * words, for a new connection too. Whatever else, the task is over.
+ */
+
+#include "pa_task.h"
+
+#include <assert.h>
+
+static_assert((int)PA_TASK_WAIT == (int)PA_DIAL_WAIT &&
+                  (int)PA_TASK_WAIT == (int)PA_CONNECTION_WAIT,
+              "a task hands on what its parts return");
+
+int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_failure *why)
+{
+    *task = (struct pa_task){.errand = {.fd = -1}, .dial = {.fd = -1}};
+    task->call = pa_call_new(host, port);
+    return task->call ? 0 : pa_failure_set(why, PA_E_CLIENT_MEMORY);
+}
+
+void pa_task_deinit(struct pa_task *task)
+{
+    pa_dial_deinit(&task->dial);
+    pa_errand_deinit(&task->errand);
+    task->call = pa_call_free(task->call);
+}
+
+static int dial(struct pa_task *task, struct pa_failure *why)
+{
+    pa_ask_place(task->call, &task->place);
+    task->is_dialling = true;
+    return pa_dial_begin(&task->dial, task->call->host, task->place.port, task->place.socket,
+                         &task->deadline, why);
+}
+
+int pa_task_begin(struct pa_task *task, int timeout_ms, struct pa_failure *why)
+{
+    task->timeout_ms = timeout_ms;
+    task->deadline = pa_ask_deadline(&task->errand.ask, timeout_ms);
+    return dial(task, why);
+}
+
+static bool has_question(const struct pa_task *task)
+{
+    return task->errand.ask.line.size > 0 || task->errand.ask.old.size > 0;
+}
+
+static int step_dial(struct pa_task *task, struct pa_failure *why)
+{
+    int r = pa_dial_step(&task->dial, why);
+    if (r != 0)
+        return r;
+    task->is_dialling = false;
+    r = pa_ask_use(task->call, pa_connection_dialled(&task->dial), why);
+    pa_dial_deinit(&task->dial);
+    if (r != 0 || !has_question(task))
+        return r;
+    task->call->in_use->old = task->is_elder; /* however long that is remembered */
+    return pa_ask_put(task->call, &task->errand.ask, why);
+}
+
+static int step_talk(struct pa_task *task, struct pa_failure *why)
+{
+    int r = pa_connection_step(task->call->in_use, &task->deadline, why);
+    if (r != PA_CONNECTION_WAIT)
+        pa_ask_heard(task->call);
+    return r;
+}
+
+/* The manager has turned out to be old: once more, on a new connection. */
+static int begin_old(struct pa_task *task, struct pa_failure *why)
+{
+    pa_ask_is_old(task->call);
+    task->is_elder = true;
+    return dial(task, why);
+}
+
+/* A step of what is under way. */
+static int step(struct pa_task *task, struct pa_failure *why)
+{
+    for (;;) {
+        int r = task->is_dialling ? step_dial(task, why) : 0;
+        if (r != 0 || !has_question(task))
+            return r;
+        r = step_talk(task, why);
+        if (r != PA_CONNECTION_OLD)
+            return r;
+        r = begin_old(task, why);
+        if (r != 0)
+            return r;
+    }
+}
+
+int pa_task_step(struct pa_task *task, struct pa_failure *why)
+{
+    int r = step(task, why);
+    if (r == 0 && has_question(task))
+        return pa_errand_take(&task->errand, task->call->in_use, why);
+    if (r == 0 || r == PA_TASK_WAIT || !pa_errand_again(&task->errand, r, why))
+        return r;
+    pa_ask_retire(task->call);
+    r = pa_task_begin(task, task->timeout_ms, why);
+    return r != 0 ? r : pa_task_step(task, why);
+}
+
+const struct pa_wait *pa_task_wait(const struct pa_task *task)
+{
+    return task->is_dialling ? &task->dial.wait : &task->call->in_use->wait;
+}
