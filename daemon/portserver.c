@@ -396,11 +396,10 @@ static size_t count_from(const struct caller *caller)
 /* Who goes when there are too many; NULL: nobody is silent. */
 static struct caller *choose_victim(const struct portserver *portserver)
 {
-    struct caller *caller;
     struct caller *victim = NULL;
+    struct caller *caller = TAILQ_FIRST(&portserver->silent);
     size_t most = 0;
-    TAILQ_FOREACH(caller, &portserver->silent, link)
-    {
+    for (; caller; caller = TAILQ_NEXT(caller, link)) {
         size_t count = count_from(caller);
         if (count > most) {
             most = count;

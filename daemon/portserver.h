@@ -14,8 +14,9 @@
 #include <uv.h>
 
 enum {
-    PORTSERVER_CALLERS_MAX = 64,   /* connections at a time */
-    PORTSERVER_CALLER_FDS = 2,     /* the connection, and the process while it is looked at */
+    PORTSERVER_CALLERS_MAX = 64, /* connections at a time */
+    /* For each the connection, and the process while it is looked at. */
+    PORTSERVER_DESCRIPTORS_MAX = 2 * PORTSERVER_CALLERS_MAX,
     PORTSERVER_DEADLINE_MS = 2000, /* for a newline; what has come by then is the request */
     PORTSERVER_READ_BYTES = 4096,  /* at a time; of a request PID_LINE_BYTES_MAX count */
 };

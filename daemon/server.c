@@ -131,7 +131,7 @@ size_t server_connections_max(size_t wanted, size_t *holds, size_t *processes)
         soft = limit.rlim_max;
     rlim_t own = OWN_DESCRIPTORS + CONNS_TURNED_AWAY_MAX;
     if (*processes > 0)
-        own += PORTSERVER_CALLERS_MAX * PORTSERVER_CALLER_FDS;
+        own += PORTSERVER_DESCRIPTORS_MAX;
     size_t possible = soft > own ? (size_t)(soft - own) : 1;
     if (*processes > possible / 4)
         *processes = possible / 4;

@@ -105,13 +105,10 @@ void tenants_stop(struct tenants *tenants)
 
 static struct tenant *find(struct tenants *tenants, const struct lifetime *life)
 {
-    struct tenant *tenant;
-    LIST_FOREACH(tenant, bucket_of(tenants, life->pid), link)
-    {
-        if (lifetime_is_same(&tenant->life, life))
-            return tenant;
-    }
-    return NULL;
+    struct tenant *tenant = LIST_FIRST(bucket_of(tenants, life->pid));
+    while (tenant && !lifetime_is_same(&tenant->life, life))
+        tenant = LIST_NEXT(tenant, link);
+    return tenant;
 }
 
 /* 0 or a negative errno, with the life not taken. */
