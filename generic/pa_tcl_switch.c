@@ -11,19 +11,21 @@ enum kind {
     NUMBER, /* from min to max */
     TRUTH,  /* min is stored for false, min + 1 for true */
     TEXT,   /* `max` is an enum pa_tcl_text */
+    WORD,   /* as it is; an empty one is none */
 };
 
 #define OF(verb)   (1u << (verb))
 #define ALLOCATE   OF(PA_VERB_ALLOCATE)
 #define LISTEN     OF(PA_VERB_LISTEN)
 #define FIND       OF(PA_VERB_FIND)
-#define AT(member) offsetof(struct pa_keys, member)
+#define ANY        ~0u
+#define AT(member) offsetof(struct pa_tcl_switches, keys.member)
 
 struct row {
     const char *name;
     unsigned verbs; /* that have it */
     enum kind kind;
-    size_t offset; /* in struct pa_keys */
+    size_t offset; /* in struct pa_tcl_switches */
     int min;
     int max;
     const char *what; /* it is; for messages */
@@ -34,6 +36,8 @@ static const struct row row_table[] = {
      "attributes"},
     {"-backlog", LISTEN, NUMBER, AT(backlog), 1, PA_KEYS_BACKLOG_MAX,
      "a number of connections"},
+    {"-command", ANY, WORD, offsetof(struct pa_tcl_switches, command), 0, 0, NULL},
+    {"-coroutine", ANY, TRUTH, offsetof(struct pa_tcl_switches, coroutine), 0, 0, NULL},
     {"-count", ALLOCATE, NUMBER, AT(count), 1, PA_KEYS_COUNT_MAX, "a number of ports"},
     {"-exact", ALLOCATE | LISTEN, TRUTH, AT(exact), 0, 0, NULL},
     {"-hold", ALLOCATE, TRUTH, AT(hold), PA_HOLD_NO, 0, NULL},
@@ -71,14 +75,34 @@ static int read_truth(Tcl_Interp *interp, Tcl_Obj *word, const struct row *row,
     return TCL_OK;
 }
 
+static void forget(Tcl_Obj **place)
+{
+    if (*place)
+        Tcl_DecrRefCount(*place);
+    *place = NULL;
+}
+
+static void read_word(Tcl_Obj *word, Tcl_Obj **place)
+{
+    forget(place);
+    if (!*Tcl_GetString(word))
+        return;
+    *place = word;
+    Tcl_IncrRefCount(word);
+}
+
 static int take(struct pa_tcl_switches *switches, Tcl_Interp *interp, const struct row *row,
                 Tcl_Obj *word)
 {
-    void *place = (char *)&switches->keys + row->offset;
+    void *place = (char *)switches + row->offset;
     if (row->kind == NUMBER)
         return read_number(interp, word, row, place);
     if (row->kind == TRUTH)
         return read_truth(interp, word, row, place);
+    if (row->kind == WORD) {
+        read_word(word, place);
+        return TCL_OK;
+    }
     Tcl_DString *text = &switches->texts[row->max];
     Tcl_DStringFree(text);
     int code = pa_tcl_utf8_get(interp, row->what, word, text);
@@ -113,6 +137,7 @@ int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
                                       Tcl_ObjPrintf("value for \"%s\" missing", row->name));
         if (take(switches, interp, row, words[i + 1]) != TCL_OK)
             return TCL_ERROR;
+        switches->telling += row->verbs == ANY ? 1 : 0;
         switches->has_hold |= row->offset == AT(hold);
         switches->has_count |= row->offset == AT(count);
     }
@@ -121,6 +146,7 @@ int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
 
 void pa_tcl_switches_deinit(struct pa_tcl_switches *switches)
 {
+    forget(&switches->command);
     for (int i = 0; i < PA_TCL_TEXTS; ++i)
         Tcl_DStringFree(&switches->texts[i]);
 }

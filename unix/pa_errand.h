@@ -73,6 +73,13 @@ bool pa_errand_again(struct pa_errand *errand, int r, struct pa_failure *why);
 int pa_errand_take(struct pa_errand *errand, struct pa_connection *connection,
                    struct pa_failure *why);
 
+/*
+ * Puts it to a manager, once more if it is to be, and takes the answer: what all calls
+ * of pa_call do. 0 or an enum pa_error with *why filled in.
+ */
+int pa_call_run(struct pa_call *call, struct pa_errand *errand, int timeout_ms,
+                struct pa_failure *why);
+
 /* Frees what is in it. */
 void pa_errand_deinit(struct pa_errand *errand);
 
