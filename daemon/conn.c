@@ -16,6 +16,7 @@
  *   thrown away for ENDING_MS, since closing with unread bytes would reset the
  *   connection and take the answer with it.
  * - It held many ports: they are released RELEASES_PER_TURN at a time.
+ * - It watches and is slow: what is bounded there is in watchers.h.
  * - Memory is short: the connection is closed.
  *
  * Its memory holds a handle and is freed in the close callback or, when the
@@ -74,7 +75,8 @@ static void stand_last(struct conn *conn, struct conn_line *line)
 
 void conn_quieten(struct conn *conn)
 {
-    stand_last(conn, &conn->conns->quiet);
+    struct conns *conns = conn->conns;
+    stand_last(conn, session_watches(&conn->session) ? &conns->watching : &conns->quiet);
 }
 
 /* ------------------------------------------------------ release and close -- */
@@ -92,7 +94,7 @@ static void maybe_free(struct conn *conn)
 
 /*
  * Releases what an ending or closed connection owns: first the bytes it will
- * not be answered for and the request that waits, then its ports, as many as
+ * not be answered for, the request that waits and the watch, then its ports, as many as
  * one turn may take. The rest of the ports follows in the next turns.
  */
 static void release(struct conn *conn)
@@ -337,7 +339,10 @@ static void settle(struct conn *conn, enum outcome outcome, const char *rest, si
         return;
     }
     bool stays = session_held(&conn->session) > 0 || conn->session.suspended;
-    stand_last(conn, stays ? &conns->holding : &conns->quiet);
+    if (stays)
+        stand_last(conn, &conns->holding);
+    else
+        conn_quieten(conn);
     if (outcome == OUTCOME_WAIT)
         return;
     if (conn->backlog.size == 0) {

@@ -30,7 +30,7 @@ struct conn {
     TAILQ_ENTRY(conn) run_link;      /* in the runnable line */
     TAILQ_ENTRY(conn) wait_link;     /* among those that wait for a port */
     TAILQ_ENTRY(conn) identify_link; /* among those that wait for the name of their user */
-    struct conn_line *line;          /* quiet, holding or ending; NULL once it is closing */
+    struct conn_line *line; /* quiet, watching, holding or ending; NULL once it is closing */
     uint64_t ending_until_ms;
     struct pa_buf backlog; /* bytes read and not yet handled; reading has stopped */
     size_t backlog_at;     /* how many of them are done with */
@@ -61,7 +61,7 @@ void conn_start(struct conn *conn);
 /* Goes on with the request that waits, if there is one, and with those behind it. */
 void conn_resume(struct conn *conn);
 
-/* The connection holds no port any more, though it has said nothing. */
+/* The connection holds no port, from now on: it stands with those who may have to make room. */
 void conn_quieten(struct conn *conn);
 
 /* The descriptor of the connection. */

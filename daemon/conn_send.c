@@ -42,9 +42,13 @@ static void on_written(uv_write_t *request, int status)
     snapshot_unref(pending->snapshot);
     free(pending);
     conn->pending_count -= 1;
-    if (status < 0)
+    if (status < 0) {
         conn_close(conn);
-    else if (can_go_on(conn))
+        return;
+    }
+    if (conn_unsent_bytes(conn) == 0)
+        watchers_drained(&conn->conns->watchers, &conn->session.watcher);
+    if (can_go_on(conn))
         conns_make_runnable(conn->conns, conn);
 }
 

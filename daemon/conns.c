@@ -6,9 +6,12 @@
  *
  * What can go wrong, and what is done:
  * - There are connections_max already: the ending ones go first, then of those
- *   without a port the one quiet longest. If all hold ports the newcomer is
- *   told so; beyond CONNS_TURNED_AWAY_MAX such newcomers are closed unheard.
+ *   without a port the one quiet longest, those who watch last. If all hold ports the newcomer
+ * is told so; beyond CONNS_TURNED_AWAY_MAX such newcomers are closed unheard.
  * - A client never takes its last answer: ending_timer closes the connection.
+ * - There is more to tell watchers than one turn may take: the runner keeps the
+ *   loop awake, and the rest is told in the next turns. When memory is short for
+ *   it, that is tried again after RETELL_DELAY_MS.
  * - Many clients have come and gone: malloc keeps their memory, so it is given
  *   back to the system once things are quiet (trim_timer).
  */
@@ -27,6 +30,7 @@
 enum {
     TRIM_AFTER = 256, /* closed connections, about 256 KiB */
     TRIM_DELAY_MS = 300,
+    RETELL_DELAY_MS = 100,
 };
 
 uint64_t conns_now_ms(const struct conns *conns)
@@ -48,6 +52,7 @@ static void on_run(uv_idle_t *runner)
         conns_make_idle(conns, conn);
         conn_turn(conn);
     }
+    /* on_tell() starts it again if it still has something to tell. */
     if (conns->runnable_count == 0 && !conns->waiters.next && !conns->waiters.due)
         uv_idle_stop(runner);
 }
@@ -115,6 +120,45 @@ void conns_forget(struct conns *conns)
         uv_timer_start(&conns->trim_timer, on_trim, TRIM_DELAY_MS, 0);
 }
 
+/* --------------------------------------------------------------- watching -- */
+
+static struct conn *conn_of_watcher(struct watcher *watcher)
+{
+    return (struct conn *)((char *)watcher - offsetof(struct conn, session.watcher));
+}
+
+static size_t unsent(void *context, struct watcher *watcher)
+{
+    (void)context;
+    return conn_unsent_bytes(conn_of_watcher(watcher));
+}
+
+static void send_events(void *context, struct watcher *watcher, struct pa_buf *text,
+                        struct snapshot *snapshot)
+{
+    (void)context;
+    struct conn *conn = conn_of_watcher(watcher);
+    if (conn_send(conn, text, snapshot) < 0)
+        conn_close(conn);
+}
+
+static void on_teller_timer(uv_timer_t *timer)
+{
+    (void)timer; /* the loop is awake: on_tell() follows */
+}
+
+/* Runs before the loop sleeps, when all who asked were answered. */
+static void on_tell(uv_prepare_t *teller)
+{
+    struct conns *conns = teller->data;
+    uv_timer_t *timer = &conns->teller_timer;
+    int r = watchers_flush(&conns->watchers);
+    if (r == WATCHERS_MORE)
+        uv_idle_start(&conns->runner, on_run);
+    else if (r < 0 && !uv_is_closing((uv_handle_t *)timer))
+        uv_timer_start(timer, on_teller_timer, RETELL_DELAY_MS, 0);
+}
+
 /* ------------------------------------------------------------ accepting -- */
 
 /* Makes room for a newcomer where there is none. */
@@ -125,6 +169,8 @@ static void evict_one(struct conns *conns)
     struct conn *conn = TAILQ_FIRST(&conns->ending);
     if (!conn) {
         conn = TAILQ_FIRST(&conns->quiet);
+        if (!conn)
+            conn = TAILQ_FIRST(&conns->watching);
         if (conn)
             journal_evicted(&conns->journal, conns_now_ms(conns), conn->peer.host);
     }
@@ -269,9 +315,15 @@ static void init_handles(struct conns *conns)
     uv_idle_init(conns->loop, &conns->runner);
     uv_timer_init(conns->loop, &conns->ending_timer);
     uv_timer_init(conns->loop, &conns->trim_timer);
+    uv_timer_init(conns->loop, &conns->teller_timer);
+    uv_prepare_init(conns->loop, &conns->teller);
     conns->runner.data = conns;
     conns->ending_timer.data = conns;
     conns->trim_timer.data = conns;
+    conns->teller.data = conns;
+    uv_prepare_start(&conns->teller, on_tell);
+    /* Nobody is left to be told when the others are gone. */
+    uv_unref((uv_handle_t *)&conns->teller);
 }
 
 int conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *config)
@@ -281,6 +333,7 @@ int conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *
     conns->loop = loop;
     conns->world = (struct session_world){
         .table = config->table,
+        .watchers = &conns->watchers,
         .prober = {.probe = probe, .context = conns},
         .holder = {.probe = config->holds_max > 0 ? hold : NULL,
                    .drop = drop,
@@ -301,10 +354,13 @@ int conns_init(struct conns *conns, uv_loop_t *loop, const struct conns_config *
     quota_init(&conns->quota, &config->quotas);
     TAILQ_INIT(&conns->identifications);
     waiters_init(&conns->waiters, conns, loop);
+    watchers_init(&conns->watchers, config->table,
+                  &(struct watchers_io){.unsent = unsent, .send = send_events});
     conns->probe = (struct probe)PROBE_NULL;
     probe_prepare(&conns->probe);
     journal_init(&conns->journal, config->log);
     TAILQ_INIT(&conns->quiet);
+    TAILQ_INIT(&conns->watching);
     TAILQ_INIT(&conns->holding);
     TAILQ_INIT(&conns->ending);
     TAILQ_INIT(&conns->runnable);
@@ -323,15 +379,18 @@ void conns_stop(struct conns *conns)
 {
     close_line(&conns->ending);
     close_line(&conns->quiet);
+    close_line(&conns->watching);
     close_line(&conns->holding);
     uv_close((uv_handle_t *)&conns->ending_timer, NULL);
     uv_close((uv_handle_t *)&conns->trim_timer, NULL);
+    uv_close((uv_handle_t *)&conns->teller_timer, NULL);
     waiters_stop(&conns->waiters);
 }
 
 void conns_close_runner(struct conns *conns)
 {
     uv_close((uv_handle_t *)&conns->runner, NULL);
+    uv_close((uv_handle_t *)&conns->teller, NULL);
 }
 
 void conns_deinit(struct conns *conns)
@@ -342,5 +401,6 @@ void conns_deinit(struct conns *conns)
     pa_sockdiag_close(&conns->diag);
     names_deinit(&conns->names);
     quota_deinit(&conns->quota);
+    watchers_deinit(&conns->watchers);
     pa_buf_deinit(&conns->reply);
 }

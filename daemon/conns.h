@@ -54,19 +54,23 @@ struct conns {
     struct quota quota;
     struct identifications identifications;
     struct waiters waiters;
+    struct watchers watchers;
     struct journal journal;
     struct conn_line quiet;    /* no port held; the one quiet longest in front */
+    struct conn_line watching; /* likewise, but told of changes */
     struct conn_line holding;  /* at least one port held */
     struct conn_line ending;   /* answered for the last time; the oldest in front */
     struct conn_line runnable; /* with work left for the next turn of the loop */
     size_t runnable_count;
-    size_t open_count;  /* in one of the first three lines */
+    size_t open_count;  /* in one of the first four lines */
     size_t alive_count; /* not yet freed */
     size_t closed_since_trim;
     uv_idle_t runner; /* active while a connection is runnable */
     uv_timer_t ending_timer;
     uv_timer_t trim_timer;
-    struct pa_buf reply; /* of the request at hand */
+    uv_prepare_t teller;     /* tells the watchers, before the loop sleeps */
+    uv_timer_t teller_timer; /* wakes the loop for that, when memory was short */
+    struct pa_buf reply;     /* of the request at hand */
 };
 
 /* An empty set on `loop`. 0 or -ENOMEM, after which it is empty and to be stopped all the
@@ -86,7 +90,7 @@ int conns_accept(struct conns *conns, uv_stream_t *listener);
  */
 void conns_stop(struct conns *conns);
 
-/* Closes the last handle, once the loop has ended; it has to run once more. */
+/* Closes the last handles, once the loop has ended; it has to run once more. */
 void conns_close_runner(struct conns *conns);
 
 /* Frees the set; the loop has closed every connection and handle. */

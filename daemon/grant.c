@@ -233,8 +233,18 @@ static void take_out(struct session_world *world, struct table_entry *entry)
 
 void grant_give_back(struct session_world *world, struct table_entry *entry)
 {
+    watchers_record(world->watchers, PA_EVENT_REMOVE, entry);
     world->released(world->context, entry);
     take_out(world, entry);
+}
+
+/* What was allocated cannot be taken back any more. */
+static void tell_watchers(const struct grant *grant)
+{
+    const struct session_world *world = grant->session->world;
+    for (uint32_t i = 0; i < grant->step->count; ++i)
+        watchers_record(world->watchers, PA_EVENT_ADD,
+                        table_at(world->table, (uint16_t)(grant->step->entry->port + i)));
 }
 
 /* Nobody has been told of what was allocated. */
@@ -308,7 +318,9 @@ static int give(struct grant *grant)
         r = open_listener(grant);
     if (r == 0 && append_answer(grant, grant->step->entry, false) < 0)
         r = -ENOMEM;
-    if (r != 0 && grant->step->entry)
+    if (r == 0)
+        tell_watchers(grant);
+    else if (grant->step->entry)
         undo(grant);
     return r;
 }
@@ -353,33 +365,44 @@ int grant_ports(struct session *session, struct session_step *step, struct pa_bu
     return r == REFUSED ? refuse_as_told(session, step, reply) : r;
 }
 
-/* ------------------------------------------------------------- releasing -- */
+/* ------------------------------------------------ releasing and changing -- */
 
-static bool may_release(const struct session *session, const struct table_entry *entry)
+static bool may_dispose(const struct session *session, const struct table_entry *entry)
 {
-    if (entry->owner == &session->owner)
-        return true;
     return session->proof == SESSION_PROOF_GIVEN &&
            (session->uid == 0 || session->uid == entry->uid);
 }
 
-int grant_release(struct session *session, struct session_step *step, struct pa_buf *reply)
+/* The allocation of the port, if it is the client's to dispose of. 0 with *entry, REFUSED or
+ * SESSION_SUSPENDED. */
+static int find_own(struct session *session, struct session_step *step,
+                    struct table_entry **entry)
 {
     uint16_t port = (uint16_t)step->request.keys.port;
-    struct table_entry *entry = table_at(session->world->table, port);
+    *entry = table_at(session->world->table, port);
+    if (!*entry) {
+        pa_failure_set(&step->failure, PA_E_NOT_ALLOCATED, (unsigned)port);
+        return REFUSED;
+    }
+    if ((*entry)->owner == &session->owner)
+        return 0;
+    if (session->proof == SESSION_PROOF_NOT_ASKED)
+        return suspend(session, SESSION_WANTS_OWNER);
+    if (may_dispose(session, *entry))
+        return 0;
+    pa_failure_set(&step->failure, PA_E_NOT_OWNER, (unsigned)port, (*entry)->user);
+    return REFUSED;
+}
+
+int grant_release(struct session *session, struct session_step *step, struct pa_buf *reply)
+{
+    struct table_entry *entry;
     if (!session->local)
         return refuse_remote(session, step, reply);
-    if (!entry) {
-        pa_failure_set(&step->failure, PA_E_NOT_ALLOCATED, (unsigned)port);
-        return refuse_as_told(session, step, reply);
-    }
-    if (entry->owner != &session->owner && session->proof == SESSION_PROOF_NOT_ASKED)
-        return suspend(session, SESSION_WANTS_OWNER);
-    if (!may_release(session, entry)) {
-        pa_failure_set(&step->failure, PA_E_NOT_OWNER, (unsigned)port, entry->user);
-        return refuse_as_told(session, step, reply);
-    }
-    int r = pa_wire_append_ok(reply, port);
+    int r = find_own(session, step, &entry);
+    if (r != 0)
+        return r == REFUSED ? refuse_as_told(session, step, reply) : r;
+    r = pa_wire_append_ok(reply, entry->port);
     if (r < 0)
         return r;
     step->event = SESSION_RELEASED;
@@ -387,9 +410,30 @@ int grant_release(struct session *session, struct session_step *step, struct pa_
     return 0;
 }
 
-int grant_ports_or_release(struct session *session, struct session_step *step,
-                           struct pa_buf *reply)
+int grant_change(struct session *session, struct session_step *step, struct pa_buf *reply)
 {
-    return step->request.verb == PA_VERB_RELEASE ? grant_release(session, step, reply)
-                                                 : grant_ports(session, step, reply);
+    const struct pa_keys *keys = &step->request.keys;
+    struct session_world *world = session->world;
+    struct table_entry *entry;
+    if (!session->local)
+        return refuse_remote(session, step, reply);
+    if (!table_manages(world->table, (uint16_t)keys->port)) {
+        pa_failure_set(&step->failure, PA_E_NOT_MANAGED, keys->port);
+        return refuse_as_told(session, step, reply);
+    }
+    int r = find_own(session, step, &entry);
+    if (r != 0)
+        return r == REFUSED ? refuse_as_told(session, step, reply) : r;
+    size_t before = reply->size;
+    r = pa_wire_append_ok(reply, entry->port);
+    if (r < 0)
+        return r;
+    if (table_change(entry, keys->attributes) < 0) {
+        reply->size = before;
+        return refuse(session, step, reply, PA_E_NO_MEMORY);
+    }
+    step->event = SESSION_CHANGED;
+    step->entry = entry;
+    watchers_record(world->watchers, PA_EVENT_CHANGE, entry);
+    return 0;
 }

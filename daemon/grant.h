@@ -20,9 +20,8 @@ int grant_ports(struct session *session, struct session_step *step, struct pa_bu
 /* Answers RELEASE likewise. */
 int grant_release(struct session *session, struct session_step *step, struct pa_buf *reply);
 
-/* Goes on with a request that was suspended: one of the two above. */
-int grant_ports_or_release(struct session *session, struct session_step *step,
-                           struct pa_buf *reply);
+/* Answers CHANGE likewise. */
+int grant_change(struct session *session, struct session_step *step, struct pa_buf *reply);
 
 /* The session no longer stands in line, if it did. */
 void grant_leave_line(struct session *session);

@@ -96,6 +96,9 @@ void journal_step(struct journal *journal, uint64_t now_ms, const char *host,
     case SESSION_TOLD:
     case SESSION_RELEASED: /* told by journal_released() */
         break;
+    case SESSION_CHANGED:
+        tell_of_port(journal, step->entry, " was changed by ");
+        break;
     case SESSION_ALLOCATED:
         allocated(journal, now_ms, step);
         break;

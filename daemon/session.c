@@ -8,6 +8,7 @@
 #include "find.h"
 #include "grant.h"
 #include "refuse.h"
+#include "watch.h"
 
 #include "pa_wire2.h"
 
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CAPABILITIES_MAX = 3 };
+enum { CAPABILITIES_MAX = 4 };
 
 void session_init(struct session *session, struct session_world *world, const char *host,
                   bool local, size_t line_max_bytes)
@@ -26,6 +27,7 @@ void session_init(struct session *session, struct session_world *world, const ch
         .host = host,
         .line = PA_LINE_INIT(line_max_bytes),
         .owner = TABLE_OWNER_NULL,
+        .watcher = WATCHER_NULL,
         .local = local,
     };
 }
@@ -48,6 +50,11 @@ int session_prove(struct session *session, uint32_t uid, const char *user)
     session->uid = uid;
     session->proof = user ? SESSION_PROOF_GIVEN : SESSION_PROOF_NONE;
     return 0;
+}
+
+bool session_watches(const struct session *session)
+{
+    return session->watcher.interest != NULL;
 }
 
 size_t session_held(const struct session *session)
@@ -89,6 +96,7 @@ static int answer_hello(struct session *session, struct pa_buf *reply)
         words[count++] = "hold";
     if (holds && session->unix_domain && session->local)
         words[count++] = "listen";
+    words[count++] = "watch";
     session->protocol2 = true;
     return pa_wire2_append_hello(reply, words, count);
 }
@@ -123,6 +131,7 @@ static int answer_stats(struct session *session, struct session_step *step,
         .connections = world->stats.connections,
         .waiting = world->stats.waiting,
         .users = users.count,
+        .watchers = world->watchers->count,
         .uptime_s = (world->now_ms - world->stats.started_ms) / 1000,
         .pid = (uint64_t)world->stats.pid,
         .version = PACKAGE_VERSION,
@@ -150,6 +159,12 @@ static int carry_out(struct session *session, struct session_step *step, struct 
         return answer_stats(session, step, reply);
     case PA_VERB_PING:
         return pa_wire2_append_pong(reply);
+    case PA_VERB_WATCH:
+        return watch_ports(session, step, reply);
+    case PA_VERB_UNWATCH:
+        return watch_end(session, reply);
+    case PA_VERB_CHANGE:
+        return grant_change(session, step, reply);
     case PA_VERB_COUNT:
         break;
     }
@@ -215,11 +230,12 @@ int session_resume(struct session *session, struct pa_buf *reply, struct session
     step->request = *session->suspended;
     free(session->suspended);
     session->suspended = NULL;
-    return finish(session, grant_ports_or_release(session, step, reply), step);
+    return finish(session, carry_out(session, step, reply), step);
 }
 
 void session_abandon(struct session *session)
 {
+    watchers_unwatch(session->world->watchers, &session->watcher);
     if (!session->suspended)
         return;
     grant_leave_line(session);

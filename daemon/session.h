@@ -8,6 +8,9 @@
  * it bytes, the time and the means to probe and hold a port, sends what it
  * answers, and writes what happened to the log.
  *
+ * A client that watches is told of what other sessions do, too: those record it
+ * with the watchers of their world, whose caller sends it (watchers.h).
+ *
  * A request may have to wait: for the kernel's word on who the client is, for
  * a free port, or until all that was answered before has been sent. It is then
  * suspended, and the caller resumes it.
@@ -18,6 +21,7 @@
 #include "pa_wire.h"
 #include "quota.h"
 #include "table.h"
+#include "watchers.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,6 +44,7 @@ enum session_event {
     SESSION_TOLD,      /* what the client wanted to know: nothing has changed */
     SESSION_ALLOCATED, /* `entry`, and the ports above it, `count` of them */
     SESSION_RELEASED,
+    SESSION_CHANGED, /* `entry` has other attributes */
     SESSION_REFUSED, /* `request` names what was asked for, `failure` why not */
     SESSION_ILLEGAL, /* `request.text` is no request, or `failure` tells more */
 };
@@ -76,6 +81,7 @@ struct session_stats {
 /* What sessions need of the world around them; the same for all. */
 struct session_world {
     struct table *table;
+    struct watchers *watchers;  /* of that table */
     struct table_prober prober; /* looks at a port */
     struct table_prober holder; /* looks and holds; NULLs: nothing can be held */
     struct quota *quota;
@@ -111,8 +117,9 @@ struct session {
     bool protocol2;
     bool clear; /* nothing waits for the client; the caller keeps it current */
     enum session_wants wants;
-    bool in_line;                 /* charged for standing in line */
-    uint64_t until_ms;            /* in line no longer than this */
+    bool in_line;      /* charged for standing in line */
+    uint64_t until_ms; /* in line no longer than this */
+    struct watcher watcher;
     struct pa_request *suspended; /* owned; NULL: none */
 };
 
@@ -148,18 +155,21 @@ int session_next(struct session *session, const char **cursor, const char *end,
  */
 int session_resume(struct session *session, struct pa_buf *reply, struct session_step *step);
 
-/* Forgets the suspended request, if there is one: nobody is there to hear the answer. */
+/* Forgets the suspended request, if there is one, and the watch: nobody is there to hear. */
 void session_abandon(struct session *session);
 
 /*
  * The client has sent its last byte. An unfinished request is answered as
  * illegal: 0 with *step filled. SESSION_IDLE when there is none. -ENOMEM. A
- * suspended request is abandoned.
+ * suspended request, and a watch, are abandoned.
  */
 int session_end(struct session *session, struct pa_buf *reply, struct session_step *step);
 
 /* Frees what a step owns, but for its descriptor. */
 void session_step_deinit(struct session_step *step);
+
+/* Whether the client is told of changes. */
+bool session_watches(const struct session *session);
 
 /* How many ports the session holds. */
 size_t session_held(const struct session *session);

@@ -354,6 +354,7 @@ static void remove_entry(struct table *table, struct table_entry *entry)
     entry->group->members -= 1;
     table->count -= 1;
     table->held -= entry->held;
+    free(entry->changed);
     free(entry);
 }
 
@@ -364,6 +365,17 @@ void table_release(struct table *table, struct table_entry *entry, uint64_t now_
     remove_entry(table, entry);
     slots_give(&table->slots, slot, now_ms);
     group_free_if_empty(table, group);
+}
+
+int table_change(struct table_entry *entry, const char *attributes)
+{
+    char *copy = strdup(attributes);
+    if (!copy)
+        return -ENOMEM;
+    free(entry->changed);
+    entry->changed = copy;
+    entry->attributes = copy;
+    return 0;
 }
 
 /* ---------------------------------------------------------------- rows -- */
@@ -441,6 +453,16 @@ int table_allocate(struct table *table, struct table_owner *owner,
 }
 
 /* -------------------------------------------------------------- finding -- */
+
+uint64_t table_hash_name(const struct table *table, const char *name)
+{
+    return table_index_hash_name(&table->index, name, strlen(name));
+}
+
+bool table_manages(const struct table *table, uint16_t port)
+{
+    return slots_find(&table->slots, port) != SLOT_NONE;
+}
 
 struct table_entry *table_at(const struct table *table, uint16_t port)
 {

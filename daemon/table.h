@@ -81,6 +81,7 @@ struct table_entry {
     const char *name; /* as listed: the application, perhaps with a suffix */
     const char *user;
     const char *attributes; /* "": none */
+    char *changed;          /* owned: those that took the place of the first ones, or NULL */
     uint32_t uid;           /* who may release it, besides root; or TABLE_NOBODY */
     uint16_t port;
     bool held; /* the prober that gave it holds it */
@@ -133,12 +134,22 @@ int table_allocate(struct table *table, struct table_owner *owner,
                    const struct table_request *request, uint64_t now_ms,
                    const struct table_prober *prober, struct table_entry **entry);
 
+/* Gives an allocation other attributes, a canonical list, which is copied. 0, or -ENOMEM with
+ * nothing changed. */
+int table_change(struct table_entry *entry, const char *attributes);
+
 /* Releases an allocation; `entry` is gone afterwards. */
 void table_release(struct table *table, struct table_entry *entry, uint64_t now_ms);
 
 /* The allocation that bears this name (with its suffix, if it has one) and user, or NULL. */
 const struct table_entry *table_find(const struct table *table, const char *name,
                                      const char *user);
+
+/* The hash of a name as entries have it, in name_hash. */
+uint64_t table_hash_name(const struct table *table, const char *name);
+
+/* Whether the port is in the table's ranges. */
+bool table_manages(const struct table *table, uint16_t port);
 
 /* The allocation of a port, or NULL. */
 struct table_entry *table_at(const struct table *table, uint16_t port);

@@ -59,7 +59,7 @@ static int check_keys(enum pa_verb verb, const struct pa_keys *keys, struct pa_f
         words[2 * count + 1] = pairs[count].value;
         ++count;
     }
-    if (verb == PA_VERB_RELEASE && (keys->port == 0 || keys->port > UINT16_MAX))
+    if (pa_verb_takes_port(verb) && (keys->port == 0 || keys->port > UINT16_MAX))
         return pa_failure_set(why, PA_E_NOT_MANAGED, (unsigned)keys->port);
     return pa_keys_parse(&parsed, verb, words, 2 * count, why);
 }
@@ -84,7 +84,7 @@ int pa_client_request2(struct pa_buf *request, enum pa_verb verb, const char *na
                        const struct pa_keys *keys, struct pa_failure *why)
 {
     size_t before = request->size;
-    bool is_named = verb != PA_VERB_RELEASE && pa_verb_words(verb) > 0;
+    bool is_named = !pa_verb_takes_port(verb) && pa_verb_words(verb) > 0;
     int r = is_named ? pa_keys_check_name(name) : 0;
     if (r != 0)
         return pa_failure_set(why, (enum pa_error)r);
@@ -151,8 +151,8 @@ static int break_off(struct pa_client *client, int r)
     return r;
 }
 
-static int break_protocol(struct pa_client *client, struct pa_failure *why, const char *what,
-                          const char *line, size_t size)
+int pa_client_break(struct pa_client *client, struct pa_failure *why, const char *what,
+                    const char *line, size_t size)
 {
     return break_off(client, fail_with_line(why, PA_E_PROTOCOL, what, line, size));
 }
@@ -183,7 +183,7 @@ static int take_greeting(struct pa_client *client, const char *line, size_t size
                                      ? fail_with_line(why, PA_E_REFUSED, NULL, line, size)
                                      : PA_CLIENT_OLD);
     if (r != 0)
-        return break_protocol(client, why, "not an answer to HELLO", line, size);
+        return pa_client_break(client, why, "not an answer to HELLO", line, size);
     client->protocol = PA_PROTOCOL_2;
     if (client->verb == PA_VERB_HELLO)
         return finish(client);
@@ -213,8 +213,9 @@ static int take_answer(struct pa_client *client, const char *line, size_t size,
         return PA_CLIENT_FAILED;
     }
     if (r != 0)
-        return break_protocol(client, why, "not an answer to the request", line, size);
-    if (client->verb == PA_VERB_FIND || client->verb == PA_VERB_LIST)
+        return pa_client_break(client, why, "not an answer to the request", line, size);
+    if (client->verb == PA_VERB_FIND || client->verb == PA_VERB_WATCH ||
+        client->verb == PA_VERB_LIST)
         return begin_lines(client, answer->number);
     client->port = (uint16_t)answer->number;
     return finish(client);
@@ -232,10 +233,10 @@ static int take_status(struct pa_client *client, const char *line, size_t size,
         return r < 0 ? break_off(client, r) : r;
     }
     if (r != 0)
-        return break_protocol(client, why, "not an OK and a number", line, size);
+        return pa_client_break(client, why, "not an OK and a number", line, size);
     if (client->verb == PA_VERB_GIMME) {
         if (number == 0)
-            return break_protocol(client, why, "not a port", line, size);
+            return pa_client_break(client, why, "not a port", line, size);
         client->port = (uint16_t)number;
         return finish(client);
     }
@@ -247,7 +248,7 @@ static int count_lines(struct pa_client *client, size_t taken, const char *line,
                        struct pa_failure *why)
 {
     if (client->listing.text.size > PA_CLIENT_TEXT_BYTES)
-        return break_protocol(client, why, "the listing is too long at", line, size);
+        return pa_client_break(client, why, "the listing is too long at", line, size);
     client->lines_due -= taken;
     return client->lines_due == 0 ? finish(client) : PA_CLIENT_MORE;
 }
@@ -255,16 +256,16 @@ static int count_lines(struct pa_client *client, size_t taken, const char *line,
 static int take_port(struct pa_client *client, const char *line, size_t size,
                      struct pa_failure *why)
 {
-    bool found = client->verb == PA_VERB_FIND;
+    bool found = client->verb != PA_VERB_LIST;
     int r = found ? pa_wire2_parse_found(&client->listing, line, size)
                   : pa_wire_parse_port(&client->listing, line, size);
     if (r < 0)
         return break_off(client, r);
     if (r != 0)
-        return break_protocol(client, why,
-                              found ? "not a port, a name, a user and attributes"
-                                    : "not a port, a name and a user",
-                              line, size);
+        return pa_client_break(client, why,
+                               found ? "not a port, a name, a user and attributes"
+                                     : "not a port, a name and a user",
+                               line, size);
     return count_lines(client, 1, line, size, why);
 }
 
@@ -303,7 +304,7 @@ static int break_long_line(struct pa_client *client, struct pa_failure *why, con
     size_t size = (size_t)(end - bytes);
     if (pa_line_pending(&client->line))
         bytes = pa_line_rest(&client->line, &size);
-    return break_protocol(client, why, "a line is too long", bytes, size);
+    return pa_client_break(client, why, "a line is too long", bytes, size);
 }
 
 int pa_client_feed(struct pa_client *client, const char **cursor, const char *end,
@@ -331,6 +332,22 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
     }
     pa_line_skip_lf(&client->line, cursor, end);
     return r;
+}
+
+int pa_client_take_line(struct pa_client *client, const char **cursor, const char *end,
+                        const char **line, size_t *size, struct pa_failure *why)
+{
+    assert(client->state == PA_CLIENT_IDLE);
+    int r = pa_line_next(&client->line, cursor, end, line, size);
+    if (r == PA_LINE_TOO_LONG)
+        return break_long_line(client, why, *cursor, end);
+    return r < 0 ? break_off(client, r) : r;
+}
+
+int pa_client_begin_found(struct pa_client *client, size_t lines)
+{
+    begin(client, PA_VERB_FIND, PA_CLIENT_LINES);
+    return begin_lines(client, lines);
 }
 
 bool pa_client_take_idle(struct pa_client *client, const char *bytes, size_t size)

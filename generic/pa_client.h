@@ -111,6 +111,29 @@ int pa_client_feed(struct pa_client *client, const char **cursor, const char *en
                    struct pa_failure *why);
 
 /*
+ * For what the manager sends unasked, while the client is idle: takes the next
+ * line. 0 with it in *line and *size, valid until the next call and while the
+ * caller's bytes are; PA_CLIENT_MORE: all bytes are taken; PA_CLIENT_FAILED, the
+ * line is too long, with *why filled in and the client broken; -ENOMEM, the
+ * client broken.
+ */
+int pa_client_take_line(struct pa_client *client, const char **cursor, const char *end,
+                        const char **line, size_t *size, struct pa_failure *why);
+
+/*
+ * Tells an idle client that so many lines follow as in the answer to FIND, for
+ * pa_client_feed(). PA_CLIENT_MORE; 0: none, and the listing is complete.
+ */
+int pa_client_begin_found(struct pa_client *client, size_t lines);
+
+/*
+ * Gives up a conversation with PA_E_PROTOCOL for a line that is `what`.
+ * PA_CLIENT_FAILED with *why filled in, or -ENOMEM.
+ */
+int pa_client_break(struct pa_client *client, struct pa_failure *why, const char *what,
+                    const char *line, size_t size);
+
+/*
  * Takes bytes that came while nothing was asked. Whether the client is still
  * in step with the manager: only the LF of a reply's CR LF may come late.
  */

@@ -22,6 +22,9 @@ static const struct {
     [PA_VERB_FIND] = {"FIND", 0, "FIND ?-key value ...?"},
     [PA_VERB_STATS] = {"STATS", 0, "STATS"},
     [PA_VERB_PING] = {"PING", 0, "PING"},
+    [PA_VERB_WATCH] = {"WATCH", 0, "WATCH ?-key value ...?"},
+    [PA_VERB_UNWATCH] = {"UNWATCH", 0, "UNWATCH"},
+    [PA_VERB_CHANGE] = {"CHANGE", 1, "CHANGE port -attributes list"},
 };
 
 const char *pa_verb_word(enum pa_verb verb)
@@ -32,6 +35,11 @@ const char *pa_verb_word(enum pa_verb verb)
 size_t pa_verb_words(enum pa_verb verb)
 {
     return verbs[verb].words;
+}
+
+bool pa_verb_takes_port(enum pa_verb verb)
+{
+    return verb == PA_VERB_RELEASE || verb == PA_VERB_CHANGE;
 }
 
 const char *pa_verb_usage(enum pa_verb verb)
@@ -56,12 +64,15 @@ enum kind {
     TEXT,   /* not empty */
     PATTERN,
     ATTRIBUTES,
+    ATTRIBUTES_SAID, /* the same where none is an answer, too: always written */
 };
 
 #define OF(verb)   (1u << (verb))
 #define ALLOCATE   OF(PA_VERB_ALLOCATE)
 #define LISTEN     OF(PA_VERB_LISTEN)
 #define FIND       OF(PA_VERB_FIND)
+#define WATCH      OF(PA_VERB_WATCH)
+#define CHANGE     OF(PA_VERB_CHANGE)
 #define AT(member) offsetof(struct pa_keys, member)
 #define BOOLEAN    {"0", "1"}, "0 or 1"
 #define PORT       {NULL}, "a port from 1 to 65535"
@@ -107,8 +118,9 @@ static const struct key {
      PA_KEYS_BACKLOG_MAX,
      {NULL},
      "from 1 to 65535"},
-    {"-name", FIND, PATTERN, AT(name_pattern), 0, 0, {NULL}, NULL},
-    {"-user", FIND, PATTERN, AT(user_pattern), 0, 0, {NULL}, NULL},
+    {"-name", FIND | WATCH, PATTERN, AT(name_pattern), 0, 0, {NULL}, NULL},
+    {"-user", FIND | WATCH, PATTERN, AT(user_pattern), 0, 0, {NULL}, NULL},
+    {"-attributes", CHANGE, ATTRIBUTES_SAID, AT(attributes), 0, 0, {NULL}, NULL},
 };
 
 enum { KEYS = sizeof table / sizeof *table };
@@ -241,7 +253,8 @@ static const char *value_of(const struct pa_keys *keys, const struct key *key,
     if (key->kind != NUMBER && key->kind != CHOICE) {
         const char *text;
         memcpy(&text, place, sizeof text);
-        return text && (*text || key->kind == PATTERN) ? text : NULL;
+        bool says = key->kind == PATTERN || key->kind == ATTRIBUTES_SAID;
+        return text && (*text || says) ? text : NULL;
     }
     uint32_t number;
     memcpy(&number, place, sizeof number);

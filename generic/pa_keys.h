@@ -23,6 +23,9 @@ enum pa_verb {
     PA_VERB_FIND,
     PA_VERB_STATS,
     PA_VERB_PING,
+    PA_VERB_WATCH,
+    PA_VERB_UNWATCH,
+    PA_VERB_CHANGE,
     PA_VERB_COUNT,
 };
 
@@ -42,7 +45,7 @@ enum {
 
 /* What a request says; strings are UTF-8 and belong to who filled them in. */
 struct pa_keys {
-    uint32_t port;            /* 0: any; RELEASE: the one to release */
+    uint32_t port;            /* 0: any; RELEASE, CHANGE: the one in question */
     uint32_t count;           /* ports in a row */
     uint32_t unique;          /* 1: be the only one of that name and user */
     uint32_t hold;            /* an enum pa_hold */
@@ -52,8 +55,8 @@ struct pa_keys {
     const char *attributes;   /* a canonical Tcl list of keys and values; "" without */
     const char *user;         /* ALLOCATE and LISTEN; NULL: the one who asks */
     const char *address;      /* LISTEN; NULL: all addresses */
-    const char *name_pattern; /* FIND; NULL: any name */
-    const char *user_pattern; /* FIND; NULL: any user */
+    const char *name_pattern; /* FIND, WATCH; NULL: any name */
+    const char *user_pattern; /* FIND, WATCH; NULL: any user */
 };
 
 #define PA_KEYS_INIT                                                                           \
@@ -69,6 +72,9 @@ enum pa_verb pa_verb_find(const char *word);
 
 /* How many words stand between the verb and the keys: 0 or 1. Of no use for GIMME and LIST. */
 size_t pa_verb_words(enum pa_verb verb);
+
+/* Whether that word is a port, not a name. */
+bool pa_verb_takes_port(enum pa_verb verb);
 
 /*
  * The request as a usage message shows it, for instance `RELEASE port`. The

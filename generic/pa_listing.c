@@ -2,6 +2,8 @@
 
 #include "pa_listing.h"
 
+#include "pa_match.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -94,6 +96,68 @@ void pa_listing_seal(struct pa_listing *listing)
         entry->user = text + entry->name_size + 1;
         text = entry->user + entry->user_size + behind_user(entry);
     }
+}
+
+/* 1: it matches; 0; -ENOMEM. */
+static int matches(const char *pattern, const char *text, size_t size)
+{
+    if (!pattern)
+        return 1;
+    char *copy = strndup(text, size);
+    if (!copy)
+        return -ENOMEM;
+    bool match = pa_match(pattern, copy);
+    free(copy);
+    return match;
+}
+
+int pa_listing_filter(struct pa_listing *listing, uint16_t port, const char *name_pattern,
+                      const char *user_pattern)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->count; ++i) {
+        const struct pa_listing_entry *entry = &listing->entries[i];
+        int r = port == 0 || port == entry->port;
+        if (r == 1)
+            r = matches(name_pattern, entry->name, entry->name_size);
+        if (r == 1)
+            r = matches(user_pattern, entry->user, entry->user_size);
+        if (r < 0)
+            return r;
+        if (r == 1)
+            listing->entries[kept++] = *entry;
+    }
+    listing->count = kept;
+    return 0;
+}
+
+static int add_copy(struct pa_listing *copy, const struct pa_listing_entry *entry)
+{
+    return pa_listing_add_described(copy, entry->port, entry->name, entry->name_size,
+                                    entry->user_size, entry->attributes_size);
+}
+
+/* The end of copying, which came to r. */
+static int finish_copy(struct pa_listing *copy, int r)
+{
+    if (r < 0)
+        pa_listing_deinit(copy);
+    else
+        pa_listing_seal(copy);
+    return r;
+}
+
+int pa_listing_copy_entry(struct pa_listing *copy, const struct pa_listing_entry *entry)
+{
+    return finish_copy(copy, add_copy(copy, entry));
+}
+
+int pa_listing_copy(struct pa_listing *copy, const struct pa_listing *listing)
+{
+    int r = 0;
+    for (size_t i = 0; i < listing->count && r == 0; ++i)
+        r = add_copy(copy, &listing->entries[i]);
+    return finish_copy(copy, r);
 }
 
 static bool equals(const char *text, size_t text_size, const char *wanted, size_t wanted_size)

@@ -59,6 +59,20 @@ const char *pa_listing_attributes(const struct pa_listing_entry *entry);
 /* Sets the pointers of all entries. Nothing may be added after it. */
 void pa_listing_seal(struct pa_listing *listing);
 
+/*
+ * Keeps the entries of that port (0: of any) whose name and user match the
+ * patterns of pa_match() (NULL: any); the listing is sealed. 0; -ENOMEM, with a
+ * part of the others gone.
+ */
+int pa_listing_filter(struct pa_listing *listing, uint16_t port, const char *name_pattern,
+                      const char *user_pattern);
+
+/* Makes an empty listing one of a single entry, sealed. 0, or -ENOMEM with it empty. */
+int pa_listing_copy_entry(struct pa_listing *copy, const struct pa_listing_entry *entry);
+
+/* Makes an empty listing a copy of one that is sealed. 0, or -ENOMEM with it empty. */
+int pa_listing_copy(struct pa_listing *copy, const struct pa_listing *listing);
+
 /* The first entry of that name and user, or NULL. `user` NULL: of any user. */
 const struct pa_listing_entry *pa_listing_find(const struct pa_listing *listing,
                                                const char *name, const char *user);

@@ -84,3 +84,8 @@ bool pa_match(const char *pattern, const char *text)
     }
     return !pattern[strspn(pattern, "*")];
 }
+
+bool pa_match_has_wildcard(const char *pattern)
+{
+    return strpbrk(pattern, "*?[\\") != NULL;
+}

@@ -22,4 +22,7 @@
  */
 bool pa_match(const char *pattern, const char *text);
 
+/* Whether the pattern can match anything but the text that it is itself. */
+bool pa_match_has_wildcard(const char *pattern);
+
 #endif

@@ -128,10 +128,10 @@ static int take_keys(struct pa_request *request, const char *const *words, size_
                      struct pa_failure *why)
 {
     size_t first = pa_verb_words(request->verb);
-    if (count < first)
+    if (count < first || (request->verb == PA_VERB_CHANGE && count == first))
         return pa_failure_set(why, PA_E_WRONG_WORDS, pa_verb_usage(request->verb));
     int r = 0;
-    if (first > 0 && request->verb != PA_VERB_RELEASE) {
+    if (first > 0 && !pa_verb_takes_port(request->verb)) {
         request->name = words[0];
         r = pa_keys_check_name(words[0]);
     }
@@ -139,7 +139,7 @@ static int take_keys(struct pa_request *request, const char *const *words, size_
         r = PA_E_NOT_A_CHARACTER;
     if (r != 0)
         return pa_failure_set(why, (enum pa_error)r);
-    if (request->verb == PA_VERB_RELEASE)
+    if (pa_verb_takes_port(request->verb))
         r = pa_keys_parse_port(&request->keys.port, "port", words[0], why);
     if (r == 0)
         r = pa_keys_parse(&request->keys, request->verb, words + first, count - first, why);

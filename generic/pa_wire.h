@@ -31,7 +31,7 @@ struct pa_request {
     enum pa_verb verb;
     const char *name;    /* GIMME, ALLOCATE, LISTEN: the application */
     const char *user;    /* GIMME */
-    struct pa_keys keys; /* ALLOCATE, LISTEN, FIND; RELEASE: the port */
+    struct pa_keys keys; /* of protocol 2; RELEASE, CHANGE: the port */
     char *text;          /* the line as UTF-8; also set when parsing failed */
     size_t text_size;    /* bytes of it, the NUL not counted */
     void *words;         /* libtcl's split words */

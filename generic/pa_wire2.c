@@ -95,6 +95,33 @@ int pa_wire2_append_found(struct pa_buf *buf, uint16_t port, const char *name, c
     return append_end(buf, r);
 }
 
+int pa_wire2_append_event_number(struct pa_buf *buf, uint64_t number)
+{
+    int r = pa_buf_append_string(buf, "EVENT");
+    if (r == 0)
+        r = append_number(buf, number);
+    return r < 0 ? r : pa_buf_append(buf, " ", 1);
+}
+
+int pa_wire2_append_event_change(struct pa_buf *buf, enum pa_event_kind kind, uint16_t port,
+                                 const char *name, const char *user, const char *attributes)
+{
+    static const char *const words[] = {
+        [PA_EVENT_ADD] = "add ", [PA_EVENT_REMOVE] = "remove ", [PA_EVENT_CHANGE] = "change "};
+    int r = pa_buf_append_string(buf, words[kind]);
+    return r < 0 ? r : pa_wire2_append_found(buf, port, name, user, attributes);
+}
+
+int pa_wire2_append_event_snapshot(struct pa_buf *buf, uint64_t number, size_t count)
+{
+    int r = pa_wire2_append_event_number(buf, number);
+    if (r == 0)
+        r = pa_buf_append_string(buf, "snapshot");
+    if (r == 0)
+        r = append_number(buf, count);
+    return append_end(buf, r);
+}
+
 static const struct {
     const char *key;
     size_t offset; /* in struct pa_stats */
@@ -106,6 +133,7 @@ static const struct {
     {"connections", offsetof(struct pa_stats, connections)},
     {"waiting", offsetof(struct pa_stats, waiting)},
     {"users", offsetof(struct pa_stats, users)},
+    {"watchers", offsetof(struct pa_stats, watchers)},
     {"uptime_s", offsetof(struct pa_stats, uptime_s)},
     {"pid", offsetof(struct pa_stats, pid)},
 };
@@ -155,7 +183,7 @@ int pa_wire2_append_request(struct pa_buf *buf, enum pa_verb verb, const char *n
     size_t place = 0;
     struct pa_key_value pair;
     int r = pa_buf_append_string(buf, pa_verb_word(verb));
-    if (r == 0 && verb == PA_VERB_RELEASE)
+    if (r == 0 && pa_verb_takes_port(verb))
         r = append_number(buf, keys->port);
     else if (r == 0 && pa_verb_words(verb) > 0)
         r = pa_wire_append_element(buf, name);
@@ -325,10 +353,12 @@ static int take_good(struct pa_answer *answer, enum pa_verb verb)
         return take_granted(answer);
     case PA_VERB_GIMME:
     case PA_VERB_RELEASE:
+    case PA_VERB_CHANGE:
         return take_number(answer, 1);
     case PA_VERB_STATS:
         return take_stats(answer);
     case PA_VERB_PING:
+    case PA_VERB_UNWATCH:
         return 0;
     default:
         return take_number(answer, 0);

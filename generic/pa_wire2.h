@@ -38,6 +38,7 @@ struct pa_stats {
     uint64_t connections; /* open */
     uint64_t waiting;     /* requests that stand in line */
     uint64_t users;       /* with at least one port */
+    uint64_t watchers;    /* connections that are told of changes */
     uint64_t uptime_s;
     uint64_t pid;
     const char *version; /* of the manager */
@@ -61,6 +62,25 @@ int pa_wire2_append_granted(struct pa_buf *buf, const struct pa_granted *granted
 int pa_wire2_append_found(struct pa_buf *buf, uint16_t port, const char *name, const char *user,
                           const char *attributes);
 
+/* What an event of a watch tells of one port. */
+enum pa_event_kind {
+    PA_EVENT_ADD,
+    PA_EVENT_REMOVE,
+    PA_EVENT_CHANGE, /* of its attributes */
+};
+
+/*
+ * An event, `EVENT number kind port name user {attributes}`, in two pieces, since one change
+ * has as many numbers as there are watchers. The first ends with a blank, the second begins
+ * with the kind.
+ */
+int pa_wire2_append_event_number(struct pa_buf *buf, uint64_t number);
+int pa_wire2_append_event_change(struct pa_buf *buf, enum pa_event_kind kind, uint16_t port,
+                                 const char *name, const char *user, const char *attributes);
+
+/* Appends `EVENT number snapshot count`, which so many lines of the answer to FIND follow. */
+int pa_wire2_append_event_snapshot(struct pa_buf *buf, uint64_t number, size_t count);
+
 /* Appends `OK {key value ...}`, the answer to STATS. */
 int pa_wire2_append_stats(struct pa_buf *buf, const struct pa_stats *stats);
 
@@ -73,8 +93,8 @@ int pa_wire2_append_pong(struct pa_buf *buf);
 int pa_wire2_append_hello_request(struct pa_buf *buf, const char *client);
 
 /*
- * Appends a request of ALLOCATE, LISTEN (with `name`), RELEASE (of keys->port),
- * FIND, STATS or PING, with the keys that are not as in PA_KEYS_INIT. What is a
+ * Appends a request of ALLOCATE, LISTEN (with `name`), RELEASE, CHANGE (of keys->port),
+ * FIND, WATCH, UNWATCH, STATS or PING, with the keys that are not as in PA_KEYS_INIT. What is a
  * name and what are attributes is the caller's to check, by pa_keys_check_name()
  * and pa_wire_append_attributes().
  */
@@ -88,7 +108,7 @@ int pa_wire2_append_request(struct pa_buf *buf, enum pa_verb verb, const char *n
 struct pa_answer {
     const char *code;          /* of a refusal; "" if the manager gave none */
     const char *text;          /* of a refusal */
-    size_t number;             /* RELEASE, GIMME: the port; FIND, LIST: the lines to come */
+    size_t number;             /* RELEASE, CHANGE, GIMME: the port; FIND, WATCH, LIST: lines */
     struct pa_granted granted; /* ALLOCATE, LISTEN */
     struct pa_stats stats;     /* STATS; what the manager did not say is 0 or "" */
     struct pa_words list;      /* HELLO: the capabilities; STATS: keys and values */

@@ -230,6 +230,7 @@ struct portallocator_stats {
     uint64_t uptime_s;
     uint64_t pid;
     const char *version;
+    uint64_t watchers; /* connections that are told of changes */
 };
 
 #define PORTALLOCATOR_STATS_INIT                                                               \

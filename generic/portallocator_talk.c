@@ -315,7 +315,8 @@ PORTALLOCATOR_PUBLIC int portallocator_talk_get_grant(const struct portallocator
 PORTALLOCATOR_PUBLIC int portallocator_talk_get_stats(const struct portallocator_talk *talk,
                                                       struct portallocator_stats *stats)
 {
-    if (!talk->answered || talk->client.verb != PA_VERB_STATS || stats->size < sizeof *stats)
+    if (!talk->answered || talk->client.verb != PA_VERB_STATS ||
+        stats->size < PORTALLOCATOR_VALUES_STATS_BYTES)
         return PORTALLOCATOR_INVALID;
     portallocator_values_stats(stats, &talk->client.answer.stats);
     return PORTALLOCATOR_OK;

@@ -157,6 +157,8 @@ void portallocator_values_stats(struct portallocator_stats *to, const struct pa_
     to->uptime_s = from->uptime_s;
     to->pid = from->pid;
     to->version = from->version;
+    if (to->size >= offsetof(struct portallocator_stats, watchers) + sizeof to->watchers)
+        to->watchers = from->watchers;
 }
 
 /* ----------------------------------------------------------------- lists -- */

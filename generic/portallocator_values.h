@@ -36,6 +36,9 @@ int portallocator_values_keys(struct pa_keys *keys, const struct portallocator_o
 bool portallocator_values_has_room(const size_t *caller_size, size_t size,
                                    struct pa_failure *why);
 
+/* The size of the structure as it was first: without what was added to its end. */
+enum { PORTALLOCATOR_VALUES_STATS_BYTES = offsetof(struct portallocator_stats, watchers) };
+
 /* Fill in what the caller has, but for its size, which has been looked at. */
 void portallocator_values_grant(struct portallocator_grant *grant,
                                 const struct pa_granted *granted);

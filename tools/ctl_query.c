@@ -105,6 +105,7 @@ int ctl_stats(struct ctl *ctl, char **words)
     ctl_report_number(&report, "connections", (int64_t)stats.connections);
     ctl_report_number(&report, "waiting", (int64_t)stats.waiting);
     ctl_report_number(&report, "users", (int64_t)stats.users);
+    ctl_report_number(&report, "watchers", (int64_t)stats.watchers);
     ctl_report_number(&report, "uptime_s", (int64_t)stats.uptime_s);
     ctl_report_number(&report, "pid", (int64_t)stats.pid);
     ctl_report_string(&report, "version", stats.version);

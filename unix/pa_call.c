@@ -59,6 +59,12 @@ struct pa_call *pa_call_free(struct pa_call *call)
     return NULL;
 }
 
+const char *pa_call_server(const struct pa_call *call, int *port)
+{
+    *port = call->port;
+    return call->host;
+}
+
 void pa_call_close(struct pa_call *call)
 {
     call->in_use = pa_connection_free(call->in_use);
@@ -245,6 +251,19 @@ int pa_call_release(struct pa_call *call, uint16_t port, int timeout_ms, struct 
     r = run(call, &errand, r, timeout_ms, why);
     if (r == 0 || r == PA_E_NOT_ALLOCATED)
         pa_call_forget(call, port);
+    return r;
+}
+
+int pa_call_change(struct pa_call *call, uint16_t port, const char *attributes, int timeout_ms,
+                   struct pa_failure *why)
+{
+    struct pa_errand errand;
+    int r = pa_errand_change(&errand, port, attributes, why);
+    r = run(call, &errand, r, timeout_ms, why);
+    /* A manager that speaks protocol 2 and not this takes it for nonsense. */
+    if (r == PA_E_INVALID_REQUEST && !pa_call_can(call, "watch"))
+        r = pa_failure_set(why, PA_E_TOO_OLD, pa_call_host(call), pa_call_port(call),
+                           pa_verb_word(PA_VERB_CHANGE));
     return r;
 }
 

@@ -56,6 +56,10 @@ struct pa_call;
  */
 struct pa_call *pa_call_new(const char *host, int port);
 
+/* The manager of the calls to come, as pa_call_new() has it: its host, and its port in *port.
+ */
+const char *pa_call_server(const struct pa_call *call, int *port);
+
 /* Closes the connection, which frees the ports it held, and the handle. NULL is legal; returns
  * NULL. */
 struct pa_call *pa_call_free(struct pa_call *call);
@@ -166,6 +170,14 @@ int pa_call_listen(struct pa_call *call, const char *name, const struct pa_keys 
  */
 int pa_call_release(struct pa_call *call, uint16_t port, int timeout_ms,
                     struct pa_failure *why);
+
+/*
+ * Gives one port other attributes, a Tcl list of keys and values, "" for none; of this handle
+ * or of any other program of the user (root: of anybody). PA_E_NOT_ALLOCATED,
+ * PA_E_NOT_OWNER, PA_E_NOT_MANAGED, PA_E_BAD_VALUE.
+ */
+int pa_call_change(struct pa_call *call, uint16_t port, const char *attributes, int timeout_ms,
+                   struct pa_failure *why);
 
 /* Takes a port off the books that has been released otherwise, and closes the connection
  * if it has no other. */

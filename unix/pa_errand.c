@@ -2,8 +2,6 @@
 
 #include "pa_errand.h"
 
-#include "pa_match.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -62,6 +60,15 @@ int pa_errand_release(struct pa_errand *errand, uint16_t port, struct pa_failure
     init(errand, PA_VERB_RELEASE);
     errand->ask.feature = "RELEASE";
     return pa_ask_write(&errand->ask, PA_VERB_RELEASE, "", &keys, why);
+}
+
+int pa_errand_change(struct pa_errand *errand, uint16_t port, const char *attributes,
+                     struct pa_failure *why)
+{
+    const struct pa_keys keys = {.port = port, .attributes = attributes};
+    init(errand, PA_VERB_CHANGE);
+    errand->ask.feature = pa_verb_word(PA_VERB_CHANGE);
+    return pa_ask_write(&errand->ask, PA_VERB_CHANGE, "", &keys, why);
 }
 
 int pa_errand_gimme(struct pa_errand *errand, const char *name, const char *user, bool hold,
@@ -182,39 +189,14 @@ bool pa_errand_again(struct pa_errand *errand, int r, struct pa_failure *why)
 
 /* --------------------------------------------------------------- answers -- */
 
-/* 1: it matches; 0; -ENOMEM. */
-static int matches(const char *pattern, const char *text, size_t size)
-{
-    if (!pattern)
-        return 1;
-    char *copy = strndup(text, size);
-    if (!copy)
-        return -ENOMEM;
-    bool match = pa_match(pattern, copy);
-    free(copy);
-    return match;
-}
-
 /* Keeps what FIND would have found. 0, or -ENOMEM with the listing empty. */
 static int filter(struct pa_listing *listing, const struct pa_keys *keys)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        int r = keys->port == 0 || keys->port == entry->port;
-        if (r == 1)
-            r = matches(keys->name_pattern, entry->name, entry->name_size);
-        if (r == 1)
-            r = matches(keys->user_pattern, entry->user, entry->user_size);
-        if (r < 0) {
-            pa_listing_deinit(listing);
-            return r;
-        }
-        if (r == 1)
-            listing->entries[kept++] = *entry;
-    }
-    listing->count = kept;
-    return 0;
+    int r = pa_listing_filter(listing, (uint16_t)keys->port, keys->name_pattern,
+                              keys->user_pattern);
+    if (r < 0)
+        pa_listing_deinit(listing);
+    return r;
 }
 
 /* Takes the listing, of an old manager what FIND would have found in it. */

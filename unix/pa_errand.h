@@ -43,6 +43,10 @@ int pa_errand_ping(struct pa_errand *errand, struct pa_failure *why);
 /* pa_call_release(). */
 int pa_errand_release(struct pa_errand *errand, uint16_t port, struct pa_failure *why);
 
+/* pa_call_change(). */
+int pa_errand_change(struct pa_errand *errand, uint16_t port, const char *attributes,
+                     struct pa_failure *why);
+
 /* pa_call_allocate(); `hold`: a port that is held, if the manager can. */
 int pa_errand_gimme(struct pa_errand *errand, const char *name, const char *user, bool hold,
                     struct pa_failure *why);

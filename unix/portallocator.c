@@ -181,7 +181,8 @@ PORTALLOCATOR_PUBLIC int portallocator_stats(struct portallocator *allocator,
                                              struct portallocator_stats *stats)
 {
     struct pa_stats told;
-    if (!portallocator_values_has_room(&stats->size, sizeof *stats, &allocator->why))
+    if (!portallocator_values_has_room(&stats->size, PORTALLOCATOR_VALUES_STATS_BYTES,
+                                       &allocator->why))
         return finish(allocator, PA_E_BAD_VALUE);
     int r = pa_call_stats(allocator->call, allocator->timeout_ms, &told, &allocator->why);
     if (r == 0)

@@ -10,6 +10,7 @@
  *   r N               the request of client N that waits is tried again
  *   t N               N tenths of a second pass
  *   p N S             port N is in state S
+ *   w                 those who watch are told
  *   e, h, l, u        these begin or cease: the probe fails, no port is held,
  *                     sockets cannot listen, answers are unread
  * Any other byte is passed over.
@@ -35,6 +36,7 @@ struct client {
     bool closed;
     struct session session;
     struct pa_buf unheard; /* bytes behind a request that waits */
+    uint64_t number;       /* of the latest event */
 };
 
 static const struct {
@@ -44,6 +46,7 @@ static const struct {
 
 static struct session_world world;
 static struct quota quota;
+static struct watchers watchers;
 static struct client clients[CLIENTS];
 static uint8_t port_state[MAX_PORTS];
 static bool held[MAX_PORTS];
@@ -154,6 +157,65 @@ static void require_listed(const struct pa_listing_entry *entry, bool *seen)
     free(user);
 }
 
+/* The lines of a snapshot, or of the answer to WATCH. */
+static void require_lines(const struct snapshot *snapshot, size_t number)
+{
+    const char *at = snapshot->text, *end = at + snapshot->size, *line;
+    struct pa_listing listing = PA_LISTING_NULL;
+    bool seen[MAX_PORTS] = {false};
+    REQUIRE(number <= table_count(world.table));
+    for (size_t i = 0; i < number; ++i) {
+        size_t size = next_line(&at, end, &line);
+        REQUIRE(pa_wire2_parse_found(&listing, line, size) == 0);
+    }
+    REQUIRE(at == end);
+    pa_listing_seal(&listing);
+    for (size_t i = 0; i < number; ++i)
+        require_listed(&listing.entries[i], seen);
+    pa_listing_deinit(&listing);
+}
+
+static struct client *client_of(struct watcher *watcher)
+{
+    return (struct client *)((char *)watcher - offsetof(struct client, session.watcher));
+}
+
+static size_t count_unsent(void *context, struct watcher *watcher)
+{
+    (void)context;
+    REQUIRE(client_of(watcher)->here);
+    return unread ? WATCHERS_UNSENT_MAX_BYTES + 1 : 0;
+}
+
+/* An event as the client reads it: its number, and the rest. */
+static void require_event(struct client *client, const char *line, size_t size,
+                          const struct snapshot *snapshot)
+{
+    struct pa_words words;
+    char number[PA_TEXT_DECIMAL_BYTES];
+    pa_text_decimal(number, ++client->number);
+    REQUIRE(pa_words_split_line(&words, line, size) == 0);
+    REQUIRE(words.count >= 4 && strcmp(words.words[0], "EVENT") == 0);
+    REQUIRE(strcmp(words.words[1], number) == 0);
+    REQUIRE((strcmp(words.words[2], "snapshot") == 0) == (snapshot != NULL));
+    REQUIRE(words.count == (snapshot ? 4 : 7));
+    if (snapshot)
+        require_lines(snapshot, (size_t)atoi(words.words[3]));
+    pa_words_deinit(&words);
+}
+
+static void take_events(void *context, struct watcher *watcher, struct pa_buf *text,
+                        struct snapshot *snapshot)
+{
+    (void)context;
+    const char *at = text->data, *end = text->data + text->size, *line;
+    REQUIRE(!unread && text->size > 0);
+    while (at < end) {
+        size_t size = next_line(&at, end, &line);
+        require_event(client_of(watcher), line, size, snapshot);
+    }
+}
+
 /* A listing of LIST, or of FIND: of that no more than there are. */
 static void require_list(const struct snapshot *snapshot, bool found)
 {
@@ -244,10 +306,27 @@ static void require_reply(const struct pa_buf *reply, const struct session_step 
         REQUIRE(r == PA_E_REFUSED && step->failure.error != PA_OK);
 }
 
-static void require_step(const struct client *client, const struct pa_buf *reply,
+/* The answer to WATCH. */
+static void require_watching(struct client *client, const struct pa_buf *reply,
+                             const struct session_step *step)
+{
+    const char *at = reply->data, *line;
+    size_t number, size = next_line(&at, reply->data + reply->size, &line);
+    REQUIRE(step->event == SESSION_TOLD && at == reply->data + reply->size);
+    REQUIRE(pa_wire_parse_reply(line, size, &number) == 0);
+    require_lines(step->snapshot, number);
+    REQUIRE(session_watches(&client->session));
+    client->number = 0;
+}
+
+static void require_step(struct client *client, const struct pa_buf *reply,
                          const struct session_step *step)
 {
     bool protocol2 = client->session.protocol2;
+    if (step->request.verb == PA_VERB_WATCH && step->snapshot) {
+        require_watching(client, reply, step);
+        return;
+    }
     if (step->snapshot) {
         REQUIRE(step->event == SESSION_TOLD && reply->size == 0);
         require_list(step->snapshot, step->request.verb == PA_VERB_FIND);
@@ -307,6 +386,7 @@ static void leave(struct client *client)
         finish_step(client, &reply, &step);
     }
     pa_buf_deinit(&reply);
+    session_abandon(&client->session);
     size_t count = session_held(&client->session);
     released_count = 0;
     while (session_release_one(&client->session))
@@ -385,10 +465,31 @@ static void resume(struct client *client)
         hear(client);
 }
 
+static void set_unread(bool now)
+{
+    unread = now;
+    for (size_t i = 0; i < CLIENTS && !unread; ++i)
+        if (clients[i].here)
+            watchers_drained(&watchers, &clients[i].session.watcher);
+}
+
 static void set_port(struct fuzz_input *input)
 {
     unsigned index = fuzz_byte(input) % MAX_PORTS;
     port_state[index] = (uint8_t)(fuzz_byte(input) % 3);
+}
+
+/* Tells those who watch; each of them knows all then, unless it is slow. */
+static void tell_watchers(void)
+{
+    int r;
+    while ((r = watchers_flush(&watchers)) == WATCHERS_MORE)
+        continue;
+    REQUIRE(r == 0);
+    for (size_t i = 0; i < CLIENTS; ++i)
+        REQUIRE(!clients[i].here || unread || !session_watches(&clients[i].session) ||
+                (!clients[i].session.watcher.stale &&
+                 clients[i].session.watcher.number == clients[i].number));
 }
 
 static void take_event(struct fuzz_input *input)
@@ -413,7 +514,9 @@ static void take_event(struct fuzz_input *input)
     else if (letter == 'l')
         listen_fails = !listen_fails;
     else if (letter == 'u')
-        unread = !unread;
+        set_unread(!unread);
+    else if (letter == 'w')
+        tell_watchers();
     require_counts();
 }
 
@@ -431,12 +534,15 @@ static void begin(unsigned choice)
         .prober = {.probe = probe},
         .holder = {.probe = hold, .drop = drop},
         .quota = &quota,
+        .watchers = &watchers,
         .rules = {.trusts = !(choice & 16), .verifies = choice & 32, .holds_all = choice & 128},
         .listen = listen_beside,
         .close = close_descriptor,
         .released = count_released,
     };
     REQUIRE(table_new(&world.table, &range, 1, choice & 8 ? 5000 : 0, &key) == 0);
+    watchers_init(&watchers, world.table,
+                  &(struct watchers_io){.unsent = count_unsent, .send = take_events});
 }
 
 static void require_usage(void)
@@ -460,6 +566,7 @@ static void end(void)
         leave(&clients[i]);
     require_counts();
     REQUIRE(table_count(world.table) == 0);
+    watchers_deinit(&watchers);
     quota_deinit(&quota);
     REQUIRE(quota.accounts_count == 0);
     table_free(world.table);

@@ -366,7 +366,7 @@ static void tell_stats(struct promise *promise)
     char text[TEXT_BYTES];
     snprintf(text, sizeof text,
              "OK {protocol 2 ports %u allocated %zu held %zu connections %zu waiting %zu users "
-             "%zu uptime_s %llu pid %ld version %s}\r\n",
+             "%zu watchers 0 uptime_s %llu pid %ld version %s}\r\n",
              model.high - model.low + 1, model.held_count, model_in_kernel(),
              setting.stats.connections, setting.stats.waiting, model_users_count(),
              (unsigned long long)((model.now_ms - setting.stats.started_ms) / 1000),
@@ -378,7 +378,7 @@ static void greet(struct promise *promise, struct party *party)
 {
     char text[TEXT_BYTES];
     bool holds = !setting.rules.holds_none;
-    const char *words[3];
+    const char *words[4];
     int count = 0;
     if (!setting.rules.trusts)
         words[count++] = "owner";
@@ -386,6 +386,7 @@ static void greet(struct promise *promise, struct party *party)
         words[count++] = "hold";
     if (holds && party->unix_domain && party->local)
         words[count++] = "listen";
+    words[count++] = "watch";
     char *list = Tcl_Merge(count, words);
     snprintf(text, sizeof text, "%s", list);
     Tcl_Free(list);

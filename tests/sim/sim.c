@@ -43,6 +43,7 @@ static unsigned port_count, name_variety;
 
 static struct session_world world;
 static struct quota quota;
+static struct watchers watchers;
 static size_t released_count, open_count, kernel_count;
 static bool in_kernel[UINT16_MAX + 1];
 
@@ -433,6 +434,7 @@ static void begin_round(unsigned ports)
     world = (struct session_world){.prober = {.probe = probe_model},
                                    .holder = {.probe = hold, .drop = drop},
                                    .quota = &quota,
+                                   .watchers = &watchers,
                                    .rules = setting.rules,
                                    .stats = setting.stats,
                                    .listen = listen_beside,
@@ -441,6 +443,7 @@ static void begin_round(unsigned ports)
                                    .now_ms = model.now_ms};
     if (table_new(&world.table, &range, 1, quarantine_ms, &key) < 0)
         must(NULL);
+    watchers_init(&watchers, world.table, &(struct watchers_io){.context = NULL});
 }
 
 static void end_round(void)
@@ -453,6 +456,7 @@ static void end_round(void)
             leave(c);
     compare_listing(world.table);
     compare_all_counts();
+    watchers_deinit(&watchers);
     world.table = table_free(world.table);
     quota_deinit(&quota);
 }

@@ -36,6 +36,32 @@ static void close_listener(void *context, int fd)
     fixture.open_count -= 1;
 }
 
+static struct client *client_of(struct watcher *watcher)
+{
+    return (struct client *)((char *)watcher - offsetof(struct client, session.watcher));
+}
+
+static size_t unsent(void *context, struct watcher *watcher)
+{
+    (void)context;
+    return client_of(watcher)->unsent;
+}
+
+static void hear_event(void *context, struct watcher *watcher, struct pa_buf *text,
+                       struct snapshot *snapshot)
+{
+    (void)context;
+    struct pa_buf *answers = &client_of(watcher)->answers;
+    assert_int_equal(pa_buf_append(answers, text->data, text->size), 0);
+    if (snapshot)
+        assert_int_equal(pa_buf_append(answers, snapshot->text, snapshot->size), 0);
+}
+
+void fixture_tell(void)
+{
+    assert_int_equal(watchers_flush(&fixture.watchers), 0);
+}
+
 static void note_release(void *context, const struct table_entry *entry)
 {
     (void)context;
@@ -54,6 +80,7 @@ void fixture_begin_ports(uint16_t low, uint16_t high)
         .prober = fake_prober_of(&fixture.kernel),
         .holder = fake_holder_of(&fixture.kernel),
         .quota = &fixture.quota,
+        .watchers = &fixture.watchers,
         .stats = {.connections = 3, .waiting = 1, .started_ms = 1000, .pid = 99},
         .listen = open_listener,
         .close = close_listener,
@@ -61,6 +88,8 @@ void fixture_begin_ports(uint16_t low, uint16_t high)
         .now_ms = 5000,
     };
     assert_int_equal(table_new(&fixture.world.table, &range, 1, 5000, &key), 0);
+    watchers_init(&fixture.watchers, fixture.world.table,
+                  &(struct watchers_io){.unsent = unsent, .send = hear_event});
 }
 
 void fixture_begin(void)
@@ -80,6 +109,7 @@ void fixture_end(void)
     assert_int_equal(fixture.kernel.held_count, 0);
     assert_int_equal(fixture.open_count, 0);
     assert_int_equal(fixture.quota.accounts_count, 0);
+    watchers_deinit(&fixture.watchers);
     fixture.world.table = table_free(fixture.world.table);
     quota_deinit(&fixture.quota);
 }

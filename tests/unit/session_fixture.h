@@ -21,6 +21,7 @@ enum { FIXTURE_LINE_MAX = 8192, FIXTURE_LOW = 30001, FIXTURE_HIGH = 30009 };
 struct fixture {
     struct session_world world;
     struct quota quota;
+    struct watchers watchers;
     struct fake_prober kernel; /* ports */
     int listen_error;          /* when not 0: the negative errno of every socket to listen on */
     char listen_address[64];   /* of the latest one; "": all */
@@ -52,6 +53,7 @@ struct client {
     const char *user;       /* NULL: it does not tell */
     bool undecided;         /* ... and takes its time for that */
     bool unread;            /* answers of before are still on their way */
+    size_t unsent;          /* as many bytes of them, when events are to be sent */
     bool closed;            /* the manager reads no more of it */
     enum session_event did; /* the latest step */
     struct pa_failure failure;
@@ -69,6 +71,9 @@ void client_send(struct client *client, const char *bytes, size_t size);
 
 /* The client's request, if one waits, is tried again, and what stands behind it is heard. */
 void client_go_on(struct client *client);
+
+/* Those who watch are told what there is to tell. */
+void fixture_tell(void);
 
 /* Releases the client's ports; the client is gone. */
 void client_leave(struct client *client);

@@ -54,7 +54,7 @@ static void a_false_claim_is_corrected_and_told(void **state)
     client_arrive(&client, 7, "fox");
     client_ask(&client, "GIMME a ant\nLIST\n", "OK 30009\r\nOK 1\r\n30009 a fox\r\n");
     client_ask(&client, "HELLO 2\nALLOCATE b -user ant\n",
-               "OK 2 {owner hold}\r\nOK 30008 -name b -user fox\r\n");
+               "OK 2 {owner hold watch}\r\nOK 30008 -name b -user fox\r\n");
     assert_string_equal(client.claimed, "ant");
     client_ask(&client, "ALLOCATE b -user fox\n", "OK 30007 -name b_1 -user fox\r\n");
     assert_string_equal(client.claimed, "");

@@ -100,8 +100,10 @@ static void hear_at(const char *request, bool local, uint64_t now_ms)
 {
     const struct table_range range = {30001, 30001};
     struct quota quota;
+    struct watchers watchers;
     struct session_world world = {.prober = fake_prober_of(&fake),
                                   .quota = &quota,
+                                  .watchers = &watchers,
                                   .rules = {.trusts = true},
                                   .released = tell_released,
                                   .context = &journal};
@@ -110,6 +112,7 @@ static void hear_at(const char *request, bool local, uint64_t now_ms)
     struct session_step step;
     struct pa_buf reply = PA_BUF_NULL;
     assert_int_equal(table_new(&world.table, &range, 1, 0, &hash_key), 0);
+    watchers_init(&watchers, world.table, &(struct watchers_io){.context = NULL});
     session_init(&session, &world, "192.0.2.7", local, 64);
     const char *cursor = request, *stop = request + strlen(request);
     while (session_next(&session, &cursor, stop, &reply, &step) == 0) {
@@ -123,6 +126,7 @@ static void hear_at(const char *request, bool local, uint64_t now_ms)
     while (session_release_one(&session))
         continue;
     session_deinit(&session);
+    watchers_deinit(&watchers);
     table_free(world.table);
 }
 

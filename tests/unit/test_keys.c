@@ -75,8 +75,10 @@ static void a_hello_without_a_version_spoken_here_is_invalid(void **state)
 static void words_of_protocol_2_are_no_requests_of_protocol_1(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"ALLOCATE app", "LISTEN app", "RELEASE 1",
-                                        "FIND",         "STATS",      "PING"};
+    static const char *const lines[] = {
+        "ALLOCATE app", "LISTEN app", "RELEASE 1",
+        "FIND",         "STATS",      "PING",
+        "WATCH",        "UNWATCH",    "CHANGE 1 -attributes {}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {
         struct pa_request request;
         struct pa_failure why;
@@ -134,6 +136,10 @@ static void a_missing_word_is_told_by_the_form_of_the_request(void **state)
                    "wrong number of words: should be \"LISTEN name ?-key value ...?\"");
     assert_refused("RELEASE", PA_E_WRONG_WORDS,
                    "wrong number of words: should be \"RELEASE port\"");
+    assert_refused("CHANGE", PA_E_WRONG_WORDS,
+                   "wrong number of words: should be \"CHANGE port -attributes list\"");
+    assert_refused("CHANGE 30001", PA_E_WRONG_WORDS,
+                   "wrong number of words: should be \"CHANGE port -attributes list\"");
 }
 
 static void release_names_a_port(void **state)
@@ -152,6 +158,35 @@ static void release_names_a_port(void **state)
         assert_refused(line, PA_E_BAD_VALUE, text);
     }
     assert_refused("RELEASE {}", PA_E_BAD_VALUE, NULL);
+}
+
+static void change_names_a_port_and_attributes_also_none(void **state)
+{
+    (void)state;
+    struct pa_request request = read_good("CHANGE 30001 -attributes \"k  {v}\"");
+    assert_int_equal(request.verb, PA_VERB_CHANGE);
+    assert_int_equal(request.keys.port, 30001);
+    assert_string_equal(request.keys.attributes, "k v");
+    pa_request_deinit(&request);
+    request = read_good("CHANGE 30001 -attributes {}");
+    assert_string_equal(request.keys.attributes, "");
+    pa_request_deinit(&request);
+    assert_refused("CHANGE 0 -attributes {}", PA_E_BAD_VALUE, NULL);
+    assert_refused("CHANGE 1 -attributes", PA_E_NO_VALUE, "the key -attributes has no value");
+    assert_refused("CHANGE 1 -attributes a", PA_E_BAD_VALUE, NULL);
+    assert_refused("CHANGE 1 -name a", PA_E_UNKNOWN_KEY, "CHANGE has no key \"-name\"");
+}
+
+static void watch_takes_the_patterns_of_find_but_no_port(void **state)
+{
+    (void)state;
+    struct pa_request request = read_good("WATCH -user f* -name {}");
+    assert_int_equal(request.verb, PA_VERB_WATCH);
+    assert_string_equal(request.keys.name_pattern, "");
+    assert_string_equal(request.keys.user_pattern, "f*");
+    pa_request_deinit(&request);
+    assert_refused("WATCH -port 1", PA_E_UNKNOWN_KEY, "WATCH has no key \"-port\"");
+    assert_refused("UNWATCH now", PA_E_UNKNOWN_KEY, "UNWATCH has no key \"now\"");
 }
 
 /* ------------------------------------------------------------------ keys -- */
@@ -405,6 +440,9 @@ static void what_goes_without_saying_is_not_written(void **state)
     assert_written_again("STATS", "STATS");
     assert_written_again("FIND", "FIND");
     assert_written_again("RELEASE 0030001", "RELEASE 30001");
+    assert_written_again("WATCH", "WATCH");
+    assert_written_again("UNWATCH", "UNWATCH");
+    assert_written_again("CHANGE 030001 -attributes { }", "CHANGE 30001 -attributes {}");
 }
 
 static void what_was_read_is_written(void **state)
@@ -421,6 +459,8 @@ static void what_was_read_is_written(void **state)
                          "LISTEN app -myaddr 127.0.0.1 -backlog 1");
     assert_written_again("FIND -user {} -name {[ab]*} -port 3",
                          "FIND -port 3 -name {[ab]*} -user {}");
+    assert_written_again("WATCH -user {} -name {[ab]*}", "WATCH -name {[ab]*} -user {}");
+    assert_written_again("CHANGE 3 -attributes {a {b c}}", "CHANGE 3 -attributes {a {b c}}");
 }
 
 static void hello_says_who_asks(void **state)
@@ -494,6 +534,8 @@ int main(void)
         cmocka_unit_test(attributes_get_the_form_of_the_list_command),
         cmocka_unit_test(attributes_are_keys_and_values),
         cmocka_unit_test(attributes_have_2048_bytes),
+        cmocka_unit_test(change_names_a_port_and_attributes_also_none),
+        cmocka_unit_test(watch_takes_the_patterns_of_find_but_no_port),
         cmocka_unit_test(what_goes_without_saying_is_not_written),
         cmocka_unit_test(what_was_read_is_written),
         cmocka_unit_test(hello_says_who_asks),

@@ -40,7 +40,7 @@ static const struct {
     {"RELEASE ", "FAIL NOTOWNER {port 7 belongs to bob}\r\n"},
     {"LIST\r", "OK 2\r\n30001 {app 1} ann\r\n30002 b bob\r\n"},
     {"FIND -name a* -user ann\r", "OK 1\r\n30001 {app 1} ann {k v}\r\n"},
-    {"STATS\r", "OK {protocol 2 ports 10 pid 77 version 9.9}\r\n"},
+    {"STATS\r", "OK {protocol 2 ports 10 watchers 5 pid 77 version 9.9}\r\n"},
     {"PING\r", "OK\r\n"},
 };
 
@@ -320,7 +320,13 @@ static void stats_and_ping_are_answered(void **state)
     assert_int_equal(stats.ports, 10);
     assert_int_equal(stats.pid, 77);
     assert_string_equal(stats.version, "9.9");
-    stats.size = 8;
+    assert_int_equal(stats.watchers, 5);
+    /* As of a program that was built before there were watchers. */
+    stats.size = offsetof(struct portallocator_stats, watchers);
+    stats.watchers = 99;
+    assert_code(portallocator_stats(allocator, &stats), PORTALLOCATOR_OK, "");
+    assert_int_equal(stats.watchers, 99);
+    stats.size -= 1;
     assert_code(portallocator_stats(allocator, &stats), PORTALLOCATOR_INVALID, "size");
     finish();
 }

@@ -29,6 +29,7 @@ static const struct siphash_key hash_key = {{1, 2}};
 static struct fake_prober fake;
 static struct session_world world;
 static struct quota quota;
+static struct watchers watchers;
 
 /* What was released since somebody last looked, the latest last. */
 static struct {
@@ -53,15 +54,18 @@ static void begin(uint16_t low, uint16_t high)
     quota_init(&quota, &(struct quota_limits){{0}});
     world = (struct session_world){.prober = fake_prober_of(&fake),
                                    .quota = &quota,
+                                   .watchers = &watchers,
                                    .rules = {.trusts = true},
                                    .released = on_released,
                                    .now_ms = 1000};
     assert_int_equal(table_new(&world.table, &range, 1, 5000, &hash_key), 0);
+    watchers_init(&watchers, world.table, &(struct watchers_io){.context = NULL});
 }
 
 static void end(void)
 {
     assert_int_equal(table_count(world.table), 0);
+    watchers_deinit(&watchers);
     world.table = table_free(world.table);
 }
 

@@ -13,7 +13,7 @@
 #include "session_fixture.h"
 
 #define ROWS(rows)   (rows), sizeof(rows) / sizeof *(rows)
-#define CAPABILITIES "{owner hold}"
+#define CAPABILITIES "{owner hold watch}"
 #define HELLO_OK     "OK 2 " CAPABILITIES "\r\n"
 
 struct row {
@@ -108,14 +108,14 @@ static void what_can_be_depends_on_the_manager_and_the_connection(void **state)
     fixture_begin();
     client_arrive(&client, 7, "fox");
     client.session.unix_domain = true;
-    client_ask(&client, "HELLO 2\n", "OK 2 {owner hold listen}\r\n");
+    client_ask(&client, "HELLO 2\n", "OK 2 {owner hold listen watch}\r\n");
     fixture.world.rules.holds_none = true;
-    client_ask(&client, "HELLO 2\n", "OK 2 owner\r\n");
+    client_ask(&client, "HELLO 2\n", "OK 2 {owner watch}\r\n");
     fixture.world.rules.holds_none = false;
     fixture.world.holder = (struct table_prober){.probe = NULL};
-    client_ask(&client, "HELLO 2\n", "OK 2 owner\r\n");
+    client_ask(&client, "HELLO 2\n", "OK 2 {owner watch}\r\n");
     fixture.world.rules.trusts = true;
-    client_ask(&client, "HELLO 2\n", "OK 2 {}\r\n");
+    client_ask(&client, "HELLO 2\n", "OK 2 watch\r\n");
     client_leave(&client);
     fixture_end();
 }
@@ -123,8 +123,8 @@ static void what_can_be_depends_on_the_manager_and_the_connection(void **state)
 static void before_hello_the_words_of_protocol_2_are_unknown(void **state)
 {
     (void)state;
-    static const char *const words[] = {"ALLOCATE a", "LISTEN a", "RELEASE 1",
-                                        "FIND",       "STATS",    "PING"};
+    static const char *const words[] = {"ALLOCATE a", "LISTEN a", "RELEASE 1", "FIND",
+                                        "STATS",      "PING",     "WATCH",     "UNWATCH"};
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
         struct client client;
         char request[64], answer[64];
@@ -521,14 +521,15 @@ static void stats_tell_what_there_is(void **state)
     client_arrive(&ant, 8, "ant");
     client_ask(&ant, "HELLO 2\nSTATS\n",
                HELLO_OK "OK {protocol 2 ports 9 allocated 0 held 0 connections 3 waiting 1 "
-                        "users 0 uptime_s 4 pid 99 version " PACKAGE_VERSION "}\r\n");
+                        "users 0 watchers 0 uptime_s 4 pid 99 version " PACKAGE_VERSION
+                        "}\r\n");
     client_say(&fox, "HELLO 2\nALLOCATE a -hold 1 -count 2\nALLOCATE b\n");
     client_say(&ant, "ALLOCATE b\n");
     ant.answers.size = 0;
     fixture.world.now_ms += 999;
     client_ask(&ant, "STATS\n",
                "OK {protocol 2 ports 9 allocated 4 held 2 connections 3 waiting 1 "
-               "users 2 uptime_s 4 pid 99 version " PACKAGE_VERSION "}\r\n");
+               "users 2 watchers 0 uptime_s 4 pid 99 version " PACKAGE_VERSION "}\r\n");
     client_leave(&fox);
     client_leave(&ant);
     fixture_end();

@@ -150,6 +150,9 @@ static void without_memory_no_request_leaves_a_trace(void **state)
         {"LIST\n", 1},
         {"HELLO 2\n", 2},
         {"RELEASE 30009\n", 1},
+        {"WATCH\n", 4},
+        {"WATCH -name a* -user f*\n", 4},
+        {"UNWATCH\n", 1},
         {"NO\n", 1},
         {"ALLOCATE x -y 1\n", 1},
     };

@@ -225,18 +225,39 @@ static void ping_is_answered_by_a_word(void **state)
     assert_broken(PA_VERB_PING, "OKAY");
 }
 
+/* ---------------------------------------------------------------- events -- */
+
+static void an_event_tells_its_number_what_happened_and_the_line_of_find(void **state)
+{
+    (void)state;
+    struct pa_buf buf = PA_BUF_NULL;
+    assert_int_equal(pa_wire2_append_event_number(&buf, 1), 0);
+    assert_int_equal(
+        pa_wire2_append_event_change(&buf, PA_EVENT_ADD, 30001, "two words", "fox", "k {v w}"),
+        0);
+    assert_buffer(&buf, "EVENT 1 add 30001 {two words} fox {k {v w}}\r\n");
+    assert_int_equal(pa_wire2_append_event_number(&buf, UINT64_MAX), 0);
+    assert_int_equal(pa_wire2_append_event_change(&buf, PA_EVENT_REMOVE, 1, "#a", "", ""), 0);
+    assert_buffer(&buf, "EVENT 18446744073709551615 remove 1 #a {} {}\r\n");
+    assert_int_equal(
+        pa_wire2_append_event_change(&buf, PA_EVENT_CHANGE, 65535, "a", "u", "k v"), 0);
+    assert_buffer(&buf, "change 65535 a u {k v}\r\n");
+    assert_int_equal(pa_wire2_append_event_snapshot(&buf, 12, 1000), 0);
+    assert_buffer(&buf, "EVENT 12 snapshot 1000\r\n");
+}
+
 /* ----------------------------------------------------------------- stats -- */
 
 static void stats_come_back(void **state)
 {
     (void)state;
-    const struct pa_stats stats = {2, 1000, 3, 1, 7, 4, 5, 86400, 4711, "1.2"};
+    const struct pa_stats stats = {2, 1000, 3, 1, 7, 4, 5, 6, 86400, 4711, "1.2"};
     struct pa_buf buf = PA_BUF_NULL;
     struct pa_answer answer;
     assert_int_equal(pa_wire2_append_stats(&buf, &stats), 0);
     assert_int_equal(pa_answer_parse(&answer, PA_VERB_STATS, buf.data, buf.size - 2), 0);
     assert_buffer(&buf, "OK {protocol 2 ports 1000 allocated 3 held 1 connections 7 waiting 4 "
-                        "users 5 uptime_s 86400 pid 4711 version 1.2}\r\n");
+                        "users 5 watchers 6 uptime_s 86400 pid 4711 version 1.2}\r\n");
     assert_int_equal(answer.stats.protocol, 2);
     assert_int_equal(answer.stats.ports, 1000);
     assert_int_equal(answer.stats.allocated, 3);
@@ -244,10 +265,11 @@ static void stats_come_back(void **state)
     assert_int_equal(answer.stats.connections, 7);
     assert_int_equal(answer.stats.waiting, 4);
     assert_int_equal(answer.stats.users, 5);
+    assert_int_equal(answer.stats.watchers, 6);
     assert_int_equal(answer.stats.uptime_s, 86400);
     assert_int_equal(answer.stats.pid, 4711);
     assert_string_equal(answer.stats.version, "1.2");
-    assert_int_equal(answer.list.count, 20);
+    assert_int_equal(answer.list.count, 22);
     pa_answer_deinit(&answer);
 }
 
@@ -355,6 +377,8 @@ static int append_each(struct pa_buf *buf, int which)
         return pa_wire2_append_stats(buf, &stats);
     case 4:
         return pa_wire2_append_hello_request(buf, name);
+    case 5:
+        return pa_wire2_append_event_change(buf, PA_EVENT_ADD, 30001, name, name, name);
     default:
         return pa_wire2_append_found(buf, 30001, name, name, name);
     }
@@ -363,7 +387,7 @@ static int append_each(struct pa_buf *buf, int which)
 static void without_memory_no_answer_is_written(void **state)
 {
     (void)state;
-    for (int which = 0; which < 6; ++which) {
+    for (int which = 0; which < 7; ++which) {
         size_t k = 0;
         for (size_t failed = 1; failed; ++k) {
             struct pa_buf buf = PA_BUF_NULL;
@@ -415,6 +439,7 @@ int main(void)
         cmocka_unit_test(what_a_manager_answers_has_a_code_and_nothing_else_has),
         cmocka_unit_test(a_refusal_is_read_in_every_form),
         cmocka_unit_test(hello_tells_capabilities),
+        cmocka_unit_test(an_event_tells_its_number_what_happened_and_the_line_of_find),
         cmocka_unit_test(a_hello_of_another_protocol_is_none),
         cmocka_unit_test(a_grant_tells_name_and_user_and_what_is_unusual),
         cmocka_unit_test(a_grant_may_tell_more_than_is_known),
