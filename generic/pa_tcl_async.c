@@ -1,5 +1,5 @@
 /*
- * The operations of one allocator that are under way in the event loop.
+ * Errands in the event loop.
  *
  * The happy path: an operation looks up an address if it has to listen on one,
  * runs its task step by step, makes rows of a listing piece by piece, and tells
@@ -13,12 +13,10 @@
 
 #include "pa_lookup.h"
 #include "pa_task.h"
-#include "pa_tcl_error.h"
 #include "pa_tcl_pump.h"
 #include "pa_tcl_reply.h"
 
 #include <poll.h>
-#include <string.h>
 
 enum stage {
     LOOKUP, /* of the address to listen on */
@@ -26,11 +24,9 @@ enum stage {
     OVER, /* the answer is there */
 };
 
-struct pa_tcl_async {
-    struct pa_tcl_async *next;
-    struct pa_tcl_async **link; /* what points here */
-    struct pa_tcl_asyncs *owner;
-    Tcl_Obj *token; /* owned */
+struct async {
+    struct pa_tcl_job job;
+    struct pa_tcl_jobs *owner;
     struct pa_tcl_errand *errand;
     struct pa_tcl_reply reply;
     struct pa_tcl_pump pump;
@@ -44,53 +40,19 @@ struct pa_tcl_async {
 
 /* ------------------------------------------------------------- lifetime -- */
 
-static void free_async(struct pa_tcl_async *async)
+static void free_async(struct async *async)
 {
-    *async->link = async->next;
-    if (async->next)
-        async->next->link = async->link;
+    pa_tcl_job_leave(&async->job);
     pa_tcl_pump_stop(&async->pump);
     pa_task_deinit(&async->task);
     pa_tcl_errand_free(async->errand);
     pa_tcl_reply_drop(&async->reply);
-    Tcl_DecrRefCount(async->token);
     Tcl_Free((void *)async);
 }
 
-static struct pa_tcl_async *new_async(struct pa_tcl_asyncs *owner, struct pa_tcl_errand *errand,
-                                      const struct pa_tcl_reply *reply)
+static void end(struct pa_tcl_job *job)
 {
-    struct pa_tcl_async *async = (void *)Tcl_Alloc(sizeof *async);
-    *async = (struct pa_tcl_async){
-        .next = owner->first,
-        .link = &owner->first,
-        .owner = owner,
-        .token = Tcl_ObjPrintf("async%lu", ++owner->home->last_token),
-        .errand = errand,
-        .reply = *reply,
-    };
-    Tcl_IncrRefCount(async->token);
-    if (owner->first)
-        owner->first->link = &async->next;
-    owner->first = async;
-    return async;
-}
-
-bool pa_tcl_async_cancel(struct pa_tcl_asyncs *asyncs, Tcl_Obj *token)
-{
-    for (struct pa_tcl_async *async = asyncs->first; async; async = async->next) {
-        if (strcmp(Tcl_GetString(async->token), Tcl_GetString(token)) != 0)
-            continue;
-        free_async(async);
-        return true;
-    }
-    return false;
-}
-
-void pa_tcl_async_cancel_all(struct pa_tcl_asyncs *asyncs)
-{
-    while (asyncs->first)
-        free_async(asyncs->first);
+    free_async((struct async *)job);
 }
 
 /* The coroutine that waited goes on without the answer. */
@@ -102,7 +64,7 @@ static void broken_off(void *data)
 /* ---------------------------------------------------------------- steps -- */
 
 /* Connections that were granted ports become the allocator's. */
-static void hand_over(struct pa_tcl_async *async)
+static void hand_over(struct async *async)
 {
     struct pa_call *call = async->owner->call;
     bool was_released = async->result == 0 || async->why.error == PA_E_NOT_ALLOCATED;
@@ -116,7 +78,7 @@ static void hand_over(struct pa_tcl_async *async)
         pa_call_adopt(call, async->task.call);
 }
 
-static void tell(struct pa_tcl_async *async)
+static void tell(struct async *async)
 {
     Tcl_Interp *interp = async->reply.interp;
     if (Tcl_InterpDeleted(interp)) {
@@ -135,20 +97,20 @@ static void tell(struct pa_tcl_async *async)
 }
 
 /* The answer is there: to be told by a step of its own. */
-static void conclude(struct pa_tcl_async *async, int result)
+static void conclude(struct async *async, int result)
 {
     async->result = result;
     async->stage = OVER;
-    pa_tcl_pump_after(&async->pump, 0);
+    pa_tcl_pump_soon(&async->pump);
 }
 
-static void wait_for(struct pa_tcl_async *async, const struct pa_wait *wait)
+static void wait_for(struct async *async, const struct pa_wait *wait)
 {
     if (!pa_tcl_pump_wait(&async->pump, wait))
         conclude(async, pa_failure_set(&async->why, PA_E_CONNECT, "too many open files"));
 }
 
-static void step_task(struct pa_tcl_async *async)
+static void step_task(struct async *async)
 {
     int r = pa_task_step(&async->task, &async->why);
     if (r == PA_TASK_WAIT)
@@ -157,7 +119,7 @@ static void step_task(struct pa_tcl_async *async)
         conclude(async, r);
 }
 
-static void begin_task(struct pa_tcl_async *async)
+static void begin_task(struct async *async)
 {
     async->stage = TASK;
     int r = pa_task_begin(&async->task, async->timeout_ms, &async->why);
@@ -167,7 +129,7 @@ static void begin_task(struct pa_tcl_async *async)
         conclude(async, r);
 }
 
-static void step_lookup(struct pa_tcl_async *async)
+static void step_lookup(struct async *async)
 {
     int r = pa_tcl_errand_looked_up(async->errand, &async->why);
     if (r == PA_LOOKUP_RUNNING && pa_deadline_left_ms(&async->deadline) > 0) {
@@ -187,13 +149,13 @@ static void step_lookup(struct pa_tcl_async *async)
 
 static void step(void *data)
 {
-    struct pa_tcl_async *async = data;
+    struct async *async = data;
     if (async->stage == LOOKUP)
         step_lookup(async);
     else if (async->stage == TASK)
         step_task(async);
     else if (async->result == 0 && !pa_tcl_errand_rows(async->errand))
-        pa_tcl_pump_after(&async->pump, 0);
+        pa_tcl_pump_soon(&async->pump);
     else
         tell(async);
 }
@@ -201,7 +163,7 @@ static void step(void *data)
 /* ------------------------------------------------------------- beginning -- */
 
 /* The first step, as if the operation were a call: the connections are looked after. */
-static void begin(struct pa_tcl_async *async, const struct pa_tcl_server *server)
+static void begin(struct async *async, const struct pa_tcl_server *server)
 {
     struct pa_errand *errand = async->errand->is_opening ? NULL : &async->errand->errand;
     int r = pa_task_init(&async->task, server->host, server->port, errand, &async->why);
@@ -219,16 +181,18 @@ static void begin(struct pa_tcl_async *async, const struct pa_tcl_server *server
         begin_task(async);
 }
 
-int pa_tcl_async_start(struct pa_tcl_asyncs *asyncs, struct pa_tcl_errand *errand,
+int pa_tcl_async_start(struct pa_tcl_jobs *jobs, struct pa_tcl_errand *errand,
                        const struct pa_tcl_server *server)
 {
     struct pa_tcl_reply reply;
-    if (pa_tcl_reply_init(&reply, asyncs->interp, &errand->switches) != TCL_OK) {
+    if (pa_tcl_reply_init(&reply, jobs->interp, &errand->switches) != TCL_OK) {
         pa_tcl_errand_free(errand);
         return TCL_ERROR;
     }
-    struct pa_tcl_async *async = new_async(asyncs, errand, &reply);
+    struct async *async = (void *)Tcl_Alloc(sizeof *async);
+    *async = (struct async){.owner = jobs, .errand = errand, .reply = reply};
+    pa_tcl_job_begin(jobs, &async->job, pa_tcl_job_async, end);
     pa_tcl_pump_init(&async->pump, step, async);
     begin(async, server);
-    return pa_tcl_reply_return(&async->reply, async->token, broken_off, async);
+    return pa_tcl_reply_return(&async->reply, async->job.token, broken_off, async);
 }

@@ -25,8 +25,7 @@ struct pa_tcl_errand *pa_tcl_errand_new(void)
     Tcl_DStringInit(&errand->user);
     Tcl_DStringInit(&errand->name_pattern);
     Tcl_DStringInit(&errand->user_pattern);
-    for (int i = 0; i < PA_TCL_TEXTS; ++i)
-        Tcl_DStringInit(&errand->switches.texts[i]);
+    pa_tcl_switches_init(&errand->switches);
     return errand;
 }
 
@@ -99,8 +98,7 @@ int pa_tcl_errand_find(struct pa_tcl_errand *errand, Tcl_Interp *interp, int cou
 
 /* ----------------------------------------------------------- one service -- */
 
-/* Appends a pattern that the text and nothing else matches. */
-static const char *pattern_of(Tcl_DString *pattern, const char *text)
+const char *pa_tcl_errand_pattern(Tcl_DString *pattern, const char *text)
 {
     for (; *text; ++text) {
         if (strchr("*?[\\", *text))
@@ -125,8 +123,9 @@ static int ask_for_service(struct pa_tcl_errand *errand, Tcl_Interp *interp, con
     if (!can_be_asked(service) || (user && !can_be_asked(user)))
         return written(pa_errand_list(&errand->errand, &why), interp, &why);
     errand->keys = (struct pa_keys)PA_KEYS_INIT;
-    errand->keys.name_pattern = pattern_of(&errand->name_pattern, service);
-    errand->keys.user_pattern = user ? pattern_of(&errand->user_pattern, user) : NULL;
+    errand->keys.name_pattern = pa_tcl_errand_pattern(&errand->name_pattern, service);
+    errand->keys.user_pattern =
+        user ? pa_tcl_errand_pattern(&errand->user_pattern, user) : NULL;
     return written(pa_errand_find(&errand->errand, &errand->keys, &why), interp, &why);
 }
 
@@ -364,6 +363,22 @@ int pa_tcl_errand_release(struct pa_tcl_errand *errand, Tcl_Interp *interp, Tcl_
         read_options(errand, interp, PA_VERB_RELEASE, count, options) != TCL_OK)
         return TCL_ERROR;
     return written(pa_errand_release(&errand->errand, errand->port, &why), interp, &why);
+}
+
+int pa_tcl_errand_change(struct pa_tcl_errand *errand, Tcl_Interp *interp, Tcl_Obj *port,
+                         int count, Tcl_Obj *const options[])
+{
+    struct pa_failure why;
+    uint16_t number;
+    errand->result = give_nothing;
+    if (pa_tcl_switch_port(interp, port, &number) != TCL_OK ||
+        read_options(errand, interp, PA_VERB_CHANGE, count, options) != TCL_OK)
+        return TCL_ERROR;
+    if (count == 2 * errand->switches.telling)
+        return pa_tcl_error_usage(interp, Tcl_NewStringObj("-attributes is missing", -1));
+    return written(
+        pa_errand_change(&errand->errand, number, errand->switches.keys.attributes, &why),
+        interp, &why);
 }
 
 int pa_tcl_errand_open(struct pa_tcl_errand *errand, Tcl_Interp *interp, int count,

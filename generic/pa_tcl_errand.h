@@ -92,6 +92,13 @@ int pa_tcl_errand_listen(struct pa_tcl_errand *errand, Tcl_Interp *interp,
 /* Goes on with the look-up: 0; PA_LOOKUP_RUNNING; an enum pa_error with *why filled in. */
 int pa_tcl_errand_looked_up(struct pa_tcl_errand *errand, struct pa_failure *why);
 
+/* Puts other attributes on a port. */
+int pa_tcl_errand_change(struct pa_tcl_errand *errand, Tcl_Interp *interp, Tcl_Obj *port,
+                         int count, Tcl_Obj *const options[]);
+
+/* Appends a pattern that the text and nothing else matches, and returns it. */
+const char *pa_tcl_errand_pattern(Tcl_DString *pattern, const char *text);
+
 /* Gives a port back. */
 int pa_tcl_errand_release(struct pa_tcl_errand *errand, Tcl_Interp *interp, Tcl_Obj *port,
                           int count, Tcl_Obj *const options[]);

@@ -3,6 +3,7 @@
 #include "pa_tcl_object.h"
 
 #include "pa_tcl_async.h"
+#include "pa_tcl_await.h"
 #include "pa_tcl_errand.h"
 #include "pa_tcl_error.h"
 #include "pa_tcl_method.h"
@@ -12,6 +13,7 @@
 #include "pa_tcl_switch.h"
 #include "pa_tcl_type.h"
 #include "pa_tcl_utf8.h"
+#include "pa_tcl_watch.h"
 
 struct pa_tcl_object {
     size_t references; /* the command's, and one for each call that runs */
@@ -21,8 +23,8 @@ struct pa_tcl_object {
     unsigned long serial;        /* grows from one allocator of a home to the next */
     Tcl_Command command;
     struct pa_tcl_options options;
-    struct pa_call *call;        /* owned */
-    struct pa_tcl_asyncs asyncs; /* ended with the command */
+    struct pa_call *call;    /* owned */
+    struct pa_tcl_jobs jobs; /* ended with the command */
 };
 
 /* ------------------------------------------------------------- lifetime -- */
@@ -64,7 +66,7 @@ static void command_deleted(void *data)
 {
     struct pa_tcl_object *object = data;
     unlink_object(object);
-    pa_tcl_async_cancel_all(&object->asyncs);
+    pa_tcl_jobs_end_all(&object->jobs);
     unref(object);
 }
 
@@ -150,18 +152,25 @@ static int method_configurelist(void *self, Tcl_Interp *interp, int objc, Tcl_Ob
 
 /* -------------------------------------------------------------- errands -- */
 
-static int with_host(struct pa_tcl_object *object, Tcl_Interp *interp,
-                     struct pa_tcl_errand *errand)
+/* Whom the allocator asks. Whatever it returns, Tcl_DStringFree(host) is due. */
+static int server_of(const struct pa_tcl_object *object, Tcl_Interp *interp,
+                     struct pa_tcl_server *server, Tcl_DString *host)
 {
+    int code = pa_tcl_utf8_get(interp, "host name", object->options.hostname, host);
+    *server = (struct pa_tcl_server){Tcl_DStringValue(host), object->options.port,
+                                     object->options.timeout_ms};
+    return code;
+}
+
+static int start(struct pa_tcl_object *object, Tcl_Interp *interp, struct pa_tcl_errand *errand)
+{
+    struct pa_tcl_server server;
     Tcl_DString host;
-    int code = pa_tcl_utf8_get(interp, "host name", object->options.hostname, &host);
-    if (code == TCL_OK) {
-        const struct pa_tcl_server server = {Tcl_DStringValue(&host), object->options.port,
-                                             object->options.timeout_ms};
-        code = pa_tcl_async_start(&object->asyncs, errand, &server);
-    } else {
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_async_start(&object->jobs, errand, &server);
+    else
         pa_tcl_errand_free(errand);
-    }
     Tcl_DStringFree(&host);
     return code;
 }
@@ -185,7 +194,7 @@ static int run(struct pa_tcl_object *object, Tcl_Interp *interp, struct pa_tcl_e
                int code)
 {
     if (code == TCL_OK && pa_tcl_reply_is_wanted(&errand->switches))
-        return with_host(object, interp, errand);
+        return start(object, interp, errand);
     if (code == TCL_OK) {
         struct pa_call *call = object->call;
         code = wait_for(object, interp, errand, &call);
@@ -219,15 +228,21 @@ static int method_list_ports(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *
     return run(self, interp, errand, pa_tcl_errand_ports(errand, interp, objc - 2, objv + 2));
 }
 
-/* An odd number of words behind the service begins with the user: that may begin with a dash.
- */
+/* An odd number of words behind the service begins with the user, who may have a dash. */
+static int expect_server(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], int *named)
+{
+    *named = (objc - 3) % 2;
+    if (*named || objc == 3 || *Tcl_GetString(objv[3]) == '-')
+        return TCL_OK;
+    Tcl_WrongNumArgs(interp, 2, objv, server_usage);
+    return TCL_ERROR;
+}
+
 static int method_find_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    int named = (objc - 3) % 2;
-    if (!named && objc > 3 && *Tcl_GetString(objv[3]) != '-') {
-        Tcl_WrongNumArgs(interp, 2, objv, server_usage);
+    int named;
+    if (expect_server(interp, objc, objv, &named) != TCL_OK)
         return TCL_ERROR;
-    }
     struct pa_tcl_errand *errand = pa_tcl_errand_new();
     int code = pa_tcl_errand_server(errand, interp, objv[2], named ? objv[3] : NULL,
                                     objc - 3 - named, objv + 3 + named);
@@ -313,14 +328,57 @@ static int method_release(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *con
                pa_tcl_errand_release(errand, interp, objv[2], objc - 3, objv + 3));
 }
 
-static int method_cancel(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+static int method_change(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand,
+               pa_tcl_errand_change(errand, interp, objv[2], objc - 3, objv + 3));
+}
+
+/* ------------------------------------------------------------- watching -- */
+
+static int method_watch(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_object *object = self;
+    struct pa_tcl_server server;
+    Tcl_DString host;
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_watch_start(&object->jobs, &server, objv[2], objc - 3, objv + 3);
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+static int method_unwatch(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    (void)interp;
     (void)objc;
     struct pa_tcl_object *object = self;
-    if (pa_tcl_async_cancel(&object->asyncs, objv[2]))
-        return TCL_OK;
-    return pa_tcl_error_usage(interp,
-                              Tcl_ObjPrintf("unknown token \"%s\"", Tcl_GetString(objv[2])));
+    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_watch, objv[2]);
+}
+
+static int method_wait(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_object *object = self;
+    struct pa_tcl_server server;
+    Tcl_DString host;
+    int named;
+    if (expect_server(interp, objc, objv, &named) != TCL_OK)
+        return TCL_ERROR;
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_await(&object->jobs, &server, objv[2], named ? objv[3] : NULL,
+                            objc - 3 - named, objv + 3 + named);
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+static int method_cancel(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    (void)interp;
+    (void)objc;
+    struct pa_tcl_object *object = self;
+    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_async, objv[2]);
 }
 
 /* ----------------------------------------------------------- connection -- */
@@ -372,6 +430,8 @@ static const struct pa_tcl_method method_table[] = {
     {"cancel", method_cancel, 1, 1, "token"},
     /* Returns the value of an option. */
     {"cget", method_cget, 1, 1, "option"},
+    /* Puts other attributes on a port of the user's. */
+    {"change", method_change, 1, -1, "port -attributes dictionary ?option value ...?"},
     /* Describes all options or one, or sets some: all of those given or none. */
     {"configure", method_configure, 0, -1, "?option? ?value option value ...?"},
     /* Sets the options in a list of names and values. */
@@ -392,6 +452,12 @@ static const struct pa_tcl_method method_table[] = {
     {"listen", method_listen, 2, -1, "application command ?option value ...?"},
     /* Releases a port of the user's. */
     {"release", method_release, 1, -1, release_usage},
+    /* Ends a watch; its command is not called any more. */
+    {"unwatch", method_unwatch, 1, 1, "token"},
+    /* Returns the port of a service as soon as there is one; serves events meanwhile. */
+    {"wait", method_wait, 1, -1, server_usage},
+    /* Has a command called with all ports, and then with each change. */
+    {"watch", method_watch, 1, -1, "command ?option value ...?"},
     {NULL, NULL, 0, 0, NULL},
 };
 
@@ -490,7 +556,7 @@ int pa_tcl_object_new(Tcl_Interp *interp, struct pa_tcl_home *home, const char *
     *object = (struct pa_tcl_object){.references = 1, .home = pa_tcl_home_ref(home)};
     pa_tcl_options_init(&object->options);
     object->call = pa_call_new(NULL, 0);
-    object->asyncs = (struct pa_tcl_asyncs){interp, object->home, object->call, NULL};
+    object->jobs = (struct pa_tcl_jobs){interp, object->home, object->call, NULL};
     if (object->call)
         pa_call_set_hold(object->call, true);
     int code = object->call ? configure(object, interp, count, words) : report_memory(interp);

@@ -4,6 +4,10 @@
 /*
  * What goes on in steps, in Tcl's event loop: a step is run when the descriptor
  * that it waits for is ready, or when the time has come.
+ *
+ * The steps of a thread together take PA_TCL_TURN_MS before all other events of
+ * the program have their turn, however many pumps there are: one that comes
+ * later stands in line, the rota.
  */
 
 #include "pa_socket.h"
@@ -11,10 +15,7 @@
 
 #include <stdbool.h>
 
-/*
- * So long may the work of one event take before others have their turn. A person
- * sees a turn of 16 ms, a picture at 60 a second; this leaves time for the rest.
- */
+/* A person sees a turn of 16 ms, a picture at 60 a second; this leaves time for the rest. */
 enum { PA_TCL_TURN_MS = 4 };
 
 struct pa_tcl_pump {
@@ -22,6 +23,8 @@ struct pa_tcl_pump {
     void *data;
     int fd; /* with a handler; -1: none */
     Tcl_TimerToken timer;
+    struct pa_tcl_pump *next;  /* in the rota */
+    struct pa_tcl_pump **link; /* what points here; NULL: not in the rota */
 };
 
 /* Nothing is waited for yet. */
@@ -33,8 +36,11 @@ void pa_tcl_pump_init(struct pa_tcl_pump *pump, void (*step)(void *data), void *
  */
 bool pa_tcl_pump_wait(struct pa_tcl_pump *pump, const struct pa_wait *wait);
 
-/* Has the step run after `ms`; 0: as soon as others have had their turn. */
-void pa_tcl_pump_after(struct pa_tcl_pump *pump, int ms);
+/* Has the step run as soon as others have had their turn. */
+void pa_tcl_pump_soon(struct pa_tcl_pump *pump);
+
+/* For a step that could go on: whether it is others' turn by now. */
+bool pa_tcl_pump_is_spent(void);
 
 /* Waits for nothing any more. Due before the pump is freed or the descriptor closed. */
 void pa_tcl_pump_stop(struct pa_tcl_pump *pump);

@@ -67,9 +67,8 @@ bool pa_tcl_rows_more(struct pa_tcl_rows *rows, size_t max)
 
 bool pa_tcl_rows_for_a_while(struct pa_tcl_rows *rows)
 {
-    struct pa_deadline end = pa_deadline_in(PA_TCL_TURN_MS);
     while (!pa_tcl_rows_more(rows, PIECE))
-        if (pa_deadline_left_ms(&end) == 0)
+        if (pa_tcl_pump_is_spent())
             return false;
     return true;
 }

@@ -35,7 +35,7 @@ void pa_tcl_rows_init(struct pa_tcl_rows *rows, const struct pa_listing *listing
 /* Makes at most `max` more rows. Whether that were all. */
 bool pa_tcl_rows_more(struct pa_tcl_rows *rows, size_t max);
 
-/* The same for PA_TCL_TURN_MS at most, or a little longer. */
+/* The same in a step of a pump, until it is others' turn. */
 bool pa_tcl_rows_for_a_while(struct pa_tcl_rows *rows);
 
 /* Frees the list, unless others have it too. */

@@ -18,7 +18,10 @@ enum kind {
 #define ALLOCATE   OF(PA_VERB_ALLOCATE)
 #define LISTEN     OF(PA_VERB_LISTEN)
 #define FIND       OF(PA_VERB_FIND)
-#define ANY        ~0u
+#define WATCH      OF(PA_VERB_WATCH)
+#define CHANGE     OF(PA_VERB_CHANGE)
+#define WAIT       OF(PA_TCL_SWITCH_WAIT)
+#define ANY        (~WATCH) /* that is answered once */
 #define AT(member) offsetof(struct pa_tcl_switches, keys.member)
 
 struct row {
@@ -32,7 +35,7 @@ struct row {
 };
 
 static const struct row row_table[] = {
-    {"-attributes", ALLOCATE | LISTEN, TEXT, AT(attributes), 0, PA_TCL_TEXT_ATTRIBUTES,
+    {"-attributes", ALLOCATE | LISTEN | CHANGE, TEXT, AT(attributes), 0, PA_TCL_TEXT_ATTRIBUTES,
      "attributes"},
     {"-backlog", LISTEN, NUMBER, AT(backlog), 1, PA_KEYS_BACKLOG_MAX,
      "a number of connections"},
@@ -42,10 +45,14 @@ static const struct row row_table[] = {
     {"-exact", ALLOCATE | LISTEN, TRUTH, AT(exact), 0, 0, NULL},
     {"-hold", ALLOCATE, TRUTH, AT(hold), PA_HOLD_NO, 0, NULL},
     {"-myaddr", LISTEN, TEXT, AT(address), 0, PA_TCL_TEXT_ADDRESS, "address"},
-    {"-name", FIND, TEXT, AT(name_pattern), 0, PA_TCL_TEXT_NAME, "pattern"},
+    {"-name", FIND | WATCH, TEXT, AT(name_pattern), 0, PA_TCL_TEXT_NAME, "pattern"},
+    {"-poll", WATCH, NUMBER, offsetof(struct pa_tcl_switches, poll_ms),
+     PA_TCL_SWITCH_POLL_MIN_MS, PA_TCL_SWITCH_WAIT_MAX_MS, "a number of milliseconds"},
     {"-port", ALLOCATE | LISTEN, NUMBER, AT(port), 1, UINT16_MAX, "a port"},
+    {"-timeout", WAIT, NUMBER, offsetof(struct pa_tcl_switches, timeout_ms), 0,
+     PA_TCL_SWITCH_WAIT_MAX_MS, "a number of milliseconds"},
     {"-unique", ALLOCATE, TRUTH, AT(unique), 0, 0, NULL},
-    {"-user", FIND, TEXT, AT(user_pattern), 0, PA_TCL_TEXT_USER, "pattern"},
+    {"-user", FIND | WATCH, TEXT, AT(user_pattern), 0, PA_TCL_TEXT_USER, "pattern"},
     {"-wait", ALLOCATE | LISTEN, NUMBER, AT(wait_ms), 0, PA_KEYS_WAIT_MAX_MS,
      "a number of milliseconds"},
     {NULL, 0, NUMBER, 0, 0, 0, NULL},
@@ -122,12 +129,17 @@ static const struct row *find(Tcl_Interp *interp, enum pa_verb verb, Tcl_Obj *na
     return NULL;
 }
 
-int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
-                          enum pa_verb verb, Tcl_Size count, Tcl_Obj *const words[])
+void pa_tcl_switches_init(struct pa_tcl_switches *switches)
 {
     *switches = (struct pa_tcl_switches){.keys = PA_KEYS_INIT};
     for (int i = 0; i < PA_TCL_TEXTS; ++i)
         Tcl_DStringInit(&switches->texts[i]);
+}
+
+int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
+                          enum pa_verb verb, Tcl_Size count, Tcl_Obj *const words[])
+{
+    pa_tcl_switches_init(switches);
     for (Tcl_Size i = 0; i < count; i += 2) {
         const struct row *row = find(interp, verb, words[i]);
         if (!row)
@@ -138,6 +150,7 @@ int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
         if (take(switches, interp, row, words[i + 1]) != TCL_OK)
             return TCL_ERROR;
         switches->telling += row->verbs == ANY ? 1 : 0;
+        switches->has_timeout |= row->verbs == WAIT;
         switches->has_hold |= row->offset == AT(hold);
         switches->has_count |= row->offset == AT(count);
     }

@@ -158,6 +158,7 @@ int pa_call_run(struct pa_call *call, struct pa_errand *errand, int timeout_ms,
     } while (r != 0 && pa_errand_again(errand, r, why));
     if (r == 0)
         r = pa_errand_take(errand, call->in_use, why);
+    r = pa_errand_verdict(errand, call, r, why);
     return pa_ask_finish(call, &errand->ask, r);
 }
 
@@ -259,12 +260,7 @@ int pa_call_change(struct pa_call *call, uint16_t port, const char *attributes, 
 {
     struct pa_errand errand;
     int r = pa_errand_change(&errand, port, attributes, why);
-    r = run(call, &errand, r, timeout_ms, why);
-    /* A manager that speaks protocol 2 and not this takes it for nonsense. */
-    if (r == PA_E_INVALID_REQUEST && !pa_call_can(call, "watch"))
-        r = pa_failure_set(why, PA_E_TOO_OLD, pa_call_host(call), pa_call_port(call),
-                           pa_verb_word(PA_VERB_CHANGE));
-    return r;
+    return run(call, &errand, r, timeout_ms, why);
 }
 
 int pa_call_listen(struct pa_call *call, const char *name, const struct pa_keys *keys,

@@ -195,6 +195,11 @@ static int give_up(struct pa_follow *follow, int r)
     return follow->failures == 1 ? r : PA_FOLLOW_WAIT;
 }
 
+bool pa_follow_break(struct pa_follow *follow)
+{
+    return give_up(follow, PA_E_CLOSED) != PA_FOLLOW_WAIT;
+}
+
 /* ------------------------------------------------------------------ tasks -- */
 
 static int begin_task(struct pa_follow *follow, enum state state, struct pa_failure *why)

@@ -59,6 +59,12 @@ bool pa_follow_polls(const struct pa_follow *follow);
 int pa_follow_step(struct pa_follow *follow, struct pa_watch_event *event,
                    struct pa_failure *why);
 
+/*
+ * As if the connection had failed, for who cannot wait for it. Whether that is
+ * news, as an error of pa_follow_step() would be.
+ */
+bool pa_follow_break(struct pa_follow *follow);
+
 /* What it waits for, behind PA_FOLLOW_WAIT. */
 const struct pa_wait *pa_follow_wait(const struct pa_follow *follow);
 

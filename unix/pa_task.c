@@ -96,10 +96,12 @@ static int step(struct pa_task *task, struct pa_failure *why)
 int pa_task_step(struct pa_task *task, struct pa_failure *why)
 {
     int r = step(task, why);
-    if (r == 0 && task->errand)
-        return pa_errand_take(task->errand, task->call->in_use, why);
-    if (r == 0 || r == PA_TASK_WAIT || !task->errand || !pa_errand_again(task->errand, r, why))
+    if (r == PA_TASK_WAIT || !task->errand)
         return r;
+    if (r == 0)
+        return pa_errand_take(task->errand, task->call->in_use, why);
+    if (!pa_errand_again(task->errand, r, why))
+        return pa_errand_verdict(task->errand, task->call, r, why);
     pa_ask_retire(task->call);
     r = pa_task_begin(task, task->timeout_ms, why);
     return r != 0 ? r : pa_task_step(task, why);
