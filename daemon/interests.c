@@ -18,7 +18,8 @@ enum {
 void interests_init(struct interests *interests)
 {
     *interests = (struct interests){.buckets = NULL};
-    TAILQ_INIT(&interests->broad);
+    for (size_t i = 0; i < INTERESTS_LISTS; ++i)
+        TAILQ_INIT(&interests->broad[i]);
 }
 
 /* ---------------------------------------------------------------- buckets -- */
@@ -84,6 +85,8 @@ static struct interest *interest_new(uint64_t hash, const char *name, const char
     interest->name = lay(&end, name, &interest->name_size);
     interest->user = lay(&end, user, &interest->user_size);
     interest->broad = !name || pa_match_has_wildcard(name);
+    if (interest->broad && name && !strchr("*?[\\", *name))
+        interest->first = (unsigned char)*name;
     return interest;
 }
 
@@ -100,7 +103,7 @@ struct interest *interests_get(struct interests *interests, uint64_t hash, const
     if (interest) {
         add_to_bucket(interests, interest);
         if (interest->broad)
-            TAILQ_INSERT_HEAD(&interests->broad, interest, broad_link);
+            TAILQ_INSERT_HEAD(&interests->broad[interest->first], interest, broad_link);
         interests->count += 1;
     } else if (interests->count == 0) {
         free(interests->buckets);
@@ -117,7 +120,7 @@ void interests_drop(struct interests *interests, struct interest *interest)
         at = &(*at)->bucket_next;
     *at = interest->bucket_next;
     if (interest->broad)
-        TAILQ_REMOVE(&interests->broad, interest, broad_link);
+        TAILQ_REMOVE(&interests->broad[interest->first], interest, broad_link);
     free(interest->matches);
     free(interest);
     interests->count -= 1;
@@ -132,6 +135,19 @@ void interests_drop(struct interests *interests, struct interest *interest)
 struct interest *interests_named(const struct interests *interests, uint64_t hash)
 {
     return interests->count > 0 ? *bucket_of(interests, hash) : NULL;
+}
+
+struct interest *interests_broad(const struct interests *interests, const char *name)
+{
+    struct interest *interest = TAILQ_FIRST(&interests->broad[(unsigned char)*name]);
+    return interest ? interest : TAILQ_FIRST(&interests->broad[0]);
+}
+
+struct interest *interests_next_broad(const struct interests *interests,
+                                      const struct interest *interest)
+{
+    struct interest *next = TAILQ_NEXT(interest, broad_link);
+    return next || interest->first == 0 ? next : TAILQ_FIRST(&interests->broad[0]);
 }
 
 bool interest_fits(const struct interest *interest, const char *name, const char *user)

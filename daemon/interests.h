@@ -6,8 +6,9 @@
  * one of users, each shared by all watchers that have it.
  *
  * A name without wildcards is found by its hash, so that a change need not be
- * compared with those of other names. Interests with wildcards, and those in
- * any name, stand in a list, to be compared one by one.
+ * compared with those of other names. Interests with wildcards stand in lists, one for
+ * each byte that a pattern begins with and one for those that begin with a
+ * wildcard or are in any name; those of two lists are to be compared one by one.
  */
 
 #include <stdbool.h>
@@ -33,16 +34,20 @@ struct interest {
     const char *user; /* likewise */
     size_t name_size; /* bytes of the patterns */
     size_t user_size;
-    bool broad; /* its names are not one name */
+    unsigned char first; /* the byte with which all its names begin; 0: there is none */
+    bool broad;          /* its names are not one name */
     bool due;
     char strings[]; /* where the patterns lie */
 };
+
+enum { INTERESTS_LISTS = 256 };
 
 struct interests {
     struct interest **buckets; /* by the pattern of names */
     size_t bucket_count;       /* a power of two; 0: nobody is interested in anything */
     size_t count;
-    struct interest_line broad; /* the latest in front */
+    struct interest_line
+        broad[INTERESTS_LISTS]; /* by first byte, 0: any; the latest in front */
 };
 
 /* No interests. */
@@ -62,6 +67,12 @@ void interests_drop(struct interests *interests, struct interest *interest);
 /* The first of those, linked by bucket_next, among which all are that are interested in one
  * name of that hash; NULL: there are none. */
 struct interest *interests_named(const struct interests *interests, uint64_t hash);
+
+/* The first of those with wildcards that may be interested in the name, and the next of them.
+ */
+struct interest *interests_broad(const struct interests *interests, const char *name);
+struct interest *interests_next_broad(const struct interests *interests,
+                                      const struct interest *interest);
 
 /* Whether the interest is one in that name and user. */
 bool interest_fits(const struct interest *interest, const char *name, const char *user);

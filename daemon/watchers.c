@@ -114,7 +114,7 @@ static void drop_if_unused(struct watchers *watchers, struct interest *interest)
     if (lines->interest == interest)
         forget_lines(lines);
     if (watchers->broad == interest)
-        watchers->broad = TAILQ_NEXT(interest, broad_link);
+        watchers->broad = interests_next_broad(&watchers->interests, interest);
     if (watchers->telling == interest)
         watchers->telling = NULL;
     if (interest->due)
@@ -225,8 +225,8 @@ static void lose_change(struct watchers *watchers, const struct table_entry *ent
          interest = interest->bucket_next)
         if (!interest->broad && interest_fits(interest, entry->name, entry->user))
             lose(watchers, interest);
-    interest = TAILQ_FIRST(&watchers->interests.broad);
-    for (; interest; interest = TAILQ_NEXT(interest, broad_link))
+    interest = interests_broad(&watchers->interests, entry->name);
+    for (; interest; interest = interests_next_broad(&watchers->interests, interest))
         if (interest_fits(interest, entry->name, entry->user))
             lose(watchers, interest);
 }
@@ -263,7 +263,7 @@ static void match_names(struct watchers *watchers, const struct change *change,
         if (!interest->broad && interest_fits(interest, name, user))
             note(watchers, interest);
     watchers->matching = true;
-    watchers->broad = TAILQ_FIRST(&watchers->interests.broad);
+    watchers->broad = interests_broad(&watchers->interests, name);
 }
 
 /* Compares the change with all interests, or goes on with that. False: not with all yet. */
@@ -279,7 +279,7 @@ static bool match_change(struct watchers *watchers, const struct change *change,
     bool can = spend(&effort->steps, name_size + user_size);
     while (can && watchers->broad) {
         struct interest *interest = watchers->broad;
-        watchers->broad = TAILQ_NEXT(interest, broad_link);
+        watchers->broad = interests_next_broad(&watchers->interests, interest);
         if (interest_fits(interest, name, user))
             note(watchers, interest);
         can = spend(&effort->steps, (interest->name_size + 1) * name_size +

@@ -46,7 +46,7 @@ enum portallocator_code {
     PORTALLOCATOR_ADDRESS = 15,       /* nothing can listen there */
     PORTALLOCATOR_OVERLOADED = 16,    /* the manager is out of connections or memory */
     PORTALLOCATOR_NO_CONNECTION = 17, /* the host is unknown, or nobody listens there */
-    PORTALLOCATOR_TIMEOUT = 18,       /* of the call */
+    PORTALLOCATOR_TIMEOUT = 18,       /* of the call; a watch: nothing happened */
     PORTALLOCATOR_CLOSED = 19,        /* the connection ended during the call */
     PORTALLOCATOR_PROTOCOL = 20,      /* the answer is none of a port manager */
     PORTALLOCATOR_LOST = 21,          /* the connection and all its ports are gone */
@@ -170,6 +170,15 @@ int portallocator_listen(struct portallocator *allocator, const char *name,
  */
 int portallocator_release(struct portallocator *allocator, unsigned port);
 
+/*
+ * Gives one port other attributes, a Tcl list of keys and values (NULL or "": none),
+ * of this handle or of any other program of the user (root: of anybody).
+ * PORTALLOCATOR_INVALID, _NOT_ALLOCATED, _NOT_OWNER, _NOT_MANAGED, _NOT_LOCAL,
+ * _WRONG_USER, _TOO_OLD, and what all calls may return.
+ */
+int portallocator_change(struct portallocator *allocator, unsigned port,
+                         const char *attributes);
+
 /* -------------------------------------------------------------- listing -- */
 
 struct portallocator_ports; /* a list of ports; does not change */
@@ -214,6 +223,71 @@ int portallocator_ports_get(const struct portallocator_ports *ports, size_t inde
 
 /* Frees the list. NULL is legal. */
 void portallocator_ports_free(struct portallocator_ports *ports);
+
+/* ------------------------------------------------------------- watching -- */
+
+/*
+ * Who has which port, as it changes: on a connection of its own, across restarts
+ * of the manager. One thread at a time; it does not depend on the handle that it
+ * was made with.
+ */
+struct portallocator_watch;
+
+enum portallocator_kind {
+    PORTALLOCATOR_SNAPSHOT = 1, /* all ports there are; what was known before is void */
+    PORTALLOCATOR_ADD = 2,      /* a port that was given to somebody */
+    PORTALLOCATOR_REMOVE = 3,   /* a port that is free again, with whose it was */
+    PORTALLOCATOR_CHANGE = 4    /* a port whose attributes are others now */
+};
+
+struct portallocator_event {
+    size_t size;                             /* sizeof(struct portallocator_event), set by the
+                                                caller */
+    int kind;                                /* an enum portallocator_kind */
+    const struct portallocator_ports *ports; /* SNAPSHOT: any number, else one; the watch's,
+                                                valid until its next call */
+};
+
+#define PORTALLOCATOR_EVENT_INIT                                                               \
+    {                                                                                          \
+        .size = sizeof(struct portallocator_event)                                             \
+    }
+
+/*
+ * Begins to watch the handle's manager for the ports whose application and user
+ * match the patterns of Tcl's `string match` (NULL: all). Does not connect; that
+ * and the first answer may take as long together as a call of the handle may
+ * now. On PORTALLOCATOR_OK *watch is the caller's, otherwise NULL.
+ * PORTALLOCATOR_INVALID, _NO_CONNECTION (out of descriptors), _NO_MEMORY.
+ */
+int portallocator_watch(struct portallocator *allocator, const char *name_pattern,
+                        const char *user_pattern, struct portallocator_watch **watch);
+
+/*
+ * The next event, which is waited for at most so many ms: 0: not at all; below 0:
+ * without end. PORTALLOCATOR_OK: *event is filled in. PORTALLOCATOR_TIMEOUT: there
+ * is none yet. PORTALLOCATOR_INVALID: the size is wrong. Else the manager is gone
+ * or was not there, by _CLOSED, _NO_CONNECTION (also: it did not answer in time),
+ * _PROTOCOL, _REFUSED, _OVERLOADED, _NO_MEMORY or whatever it refuses by: told
+ * once. The next calls try it again, after pauses that grow from 0.1 s to 10 s,
+ * and the first event then is a PORTALLOCATOR_SNAPSHOT, as the first of all is.
+ */
+int portallocator_watch_next(struct portallocator_watch *watch, int timeout_ms,
+                             struct portallocator_event *event);
+
+/* The text of the last failure of that for a person; "" after success. Valid until the next
+ * call. */
+const char *portallocator_watch_error_text(const struct portallocator_watch *watch);
+
+/*
+ * A descriptor to wait for, always the same: readable when portallocator_watch_next() has
+ * something to do, which should be called without waiting then, until it returns
+ * PORTALLOCATOR_TIMEOUT. Belongs to the watch and is not to be read.
+ */
+int portallocator_watch_fd(const struct portallocator_watch *watch);
+
+/* Closes its connection and frees it. NULL is legal. */
+void portallocator_watch_free(struct portallocator_watch *watch);
 
 /* ---------------------------------------------------------- the manager -- */
 

@@ -161,6 +161,17 @@ void portallocator_values_stats(struct portallocator_stats *to, const struct pa_
         to->watchers = from->watchers;
 }
 
+int portallocator_values_kind(enum pa_watch_kind kind)
+{
+    static const int kinds[] = {
+        [PA_WATCH_SNAPSHOT] = PORTALLOCATOR_SNAPSHOT,
+        [PA_WATCH_ADD] = PORTALLOCATOR_ADD,
+        [PA_WATCH_REMOVE] = PORTALLOCATOR_REMOVE,
+        [PA_WATCH_CHANGE] = PORTALLOCATOR_CHANGE,
+    };
+    return kinds[kind];
+}
+
 /* ----------------------------------------------------------------- lists -- */
 
 struct row {

@@ -9,6 +9,7 @@
 #include "pa_failure.h"
 #include "pa_keys.h"
 #include "pa_listing.h"
+#include "pa_watch.h"
 #include "pa_wire2.h"
 #include "portallocator.h"
 
@@ -43,6 +44,9 @@ enum { PORTALLOCATOR_VALUES_STATS_BYTES = offsetof(struct portallocator_stats, w
 void portallocator_values_grant(struct portallocator_grant *grant,
                                 const struct pa_granted *granted);
 void portallocator_values_stats(struct portallocator_stats *to, const struct pa_stats *from);
+
+/* The public kind of an event. */
+int portallocator_values_kind(enum pa_watch_kind kind);
 
 /* A list of its own with the entries of a listing; NULL: no memory. */
 struct portallocator_ports *portallocator_values_ports(const struct pa_listing *listing);

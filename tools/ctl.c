@@ -127,3 +127,12 @@ int ctl_take_words(const struct ctl_option *table, char **words, size_t max,
     }
     return EXIT_DONE;
 }
+
+int ctl_take_options(const struct ctl_option *table, char **words)
+{
+    struct ctl_operands operands;
+    int r = ctl_take_words(table, words, 0, &operands);
+    if (r == EXIT_DONE && operands.behind && *operands.behind)
+        return ctl_fail_usage("too many arguments", *operands.behind);
+    return r;
+}

@@ -59,6 +59,9 @@ int ctl_take_option(const struct ctl_option *table, char ***words);
 int ctl_take_words(const struct ctl_option *table, char **words, size_t max,
                    struct ctl_operands *operands);
 
+/* The same for a sub-command that has no words but its options. */
+int ctl_take_options(const struct ctl_option *table, char **words);
+
 /* Takes a number in decimal from `min` to `max`. Whether it is one. */
 bool ctl_take_number(const char *word, int min, int max, int *number);
 

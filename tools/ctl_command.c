@@ -12,6 +12,8 @@ static const struct {
 } commands[] = {
     {"list", "?-json?", "the ports that were given out", ctl_list},
     {"find", "?-name P? ?-user P? ?-json?", "those whose name and user match", ctl_find},
+    {"watch", "?-name P? ?-user P? ?-json? ?-count N?",
+     "the same, and each change as it happens", ctl_watch},
     {"why", "PORT ?-json?", "who has a port, and what is in the way", ctl_why},
     {"stats", "?-json?", "how the port manager fares", ctl_stats},
     {"ping", "?-json?", "whether it answers, and how fast", ctl_ping},
@@ -27,10 +29,10 @@ static const char options_text[] =
     "  -host H      the port manager's host (localhost)\n"
     "  -port N      its port (the one in the port file, else 30000)\n"
     "  -timeout MS  how many milliseconds to wait at most (5000)\n"
-    "  -json        print a JSON array of objects\n"
+    "  -json        print a JSON array of objects; watch: an object a line\n"
     "  -name P      only names that match the pattern\n"
     "  -user P      only users that match the pattern\n"
-    "  -count N     so many ports (1)\n"
+    "  -count N     so many ports (1); watch: end after so many changes\n"
     "  -listen      pass sockets that listen, see sd_listen_fds(3)\n"
     "  -unique      be the only one of that name and user\n"
     "  -wait MS     stand in line so long while no port is free\n"

@@ -20,6 +20,7 @@ ctl_function ctl_find;
 ctl_function ctl_stats;
 ctl_function ctl_ping;
 ctl_function ctl_run;
+ctl_function ctl_watch;
 ctl_function ctl_why;
 ctl_function ctl_doctor;
 

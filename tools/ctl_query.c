@@ -9,41 +9,11 @@
 
 static const struct ctl_column list_columns[] = {
     {"Port", "port"}, {"Name", "name"}, {"User", "user"}, {NULL, NULL}};
-static const struct ctl_column find_columns[] = {{"Port", "port"},
-                                                 {"Name", "name"},
-                                                 {"User", "user"},
-                                                 {"Attributes", "attributes"},
-                                                 {NULL, NULL}};
-
-/* The words of a sub-command that has no others than its options. */
-static int take_options(const struct ctl_option *table, char **words)
-{
-    struct ctl_operands operands;
-    int r = ctl_take_words(table, words, 0, &operands);
-    if (r == EXIT_DONE && operands.behind && *operands.behind)
-        return ctl_fail_usage("too many arguments", *operands.behind);
-    return r;
-}
 
 static int take_json(struct ctl *ctl, char **words)
 {
     const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
-    return take_options(table, words);
-}
-
-static void report_entries(struct ctl_report *report, const struct pa_listing *listing,
-                           bool attributes)
-{
-    for (size_t i = 0; i < listing->count; ++i) {
-        const struct pa_listing_entry *entry = &listing->entries[i];
-        ctl_report_row(report);
-        ctl_report_number(report, "port", entry->port);
-        ctl_report_text(report, "name", entry->name, entry->name_size);
-        ctl_report_text(report, "user", entry->user, entry->user_size);
-        if (attributes)
-            ctl_report_attributes(report, "attributes", pa_listing_attributes(entry),
-                                  entry->attributes_size);
-    }
+    return ctl_take_options(table, words);
 }
 
 int ctl_list(struct ctl *ctl, char **words)
@@ -56,7 +26,7 @@ int ctl_list(struct ctl *ctl, char **words)
         return code;
     if (pa_call_list(ctl->call, ctl->timeout_ms, &listing, &why) != 0)
         return ctl_fail_call(ctl, &why);
-    report_entries(&report, &listing, false);
+    ctl_report_listing(&report, &listing, false);
     pa_listing_deinit(&listing);
     return ctl->json ? ctl_report_print_json(&report)
                      : ctl_report_print_table(&report, list_columns);
@@ -74,16 +44,16 @@ int ctl_find(struct ctl *ctl, char **words)
         {"user", .text = &keys.user_pattern},
         {.name = NULL},
     };
-    int code = take_options(table, words);
+    int code = ctl_take_options(table, words);
     if (code != EXIT_DONE)
         return code;
     if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &why) != 0)
         return ctl_fail_call(ctl, &why);
     bool found = listing.count > 0;
-    report_entries(&report, &listing, true);
+    ctl_report_listing(&report, &listing, true);
     pa_listing_deinit(&listing);
     code = ctl->json ? ctl_report_print_json(&report)
-                     : ctl_report_print_table(&report, find_columns);
+                     : ctl_report_print_table(&report, ctl_report_found);
     return code == EXIT_DONE && !found ? EXIT_REFUSED : code;
 }
 

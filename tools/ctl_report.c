@@ -88,6 +88,39 @@ void ctl_report_attributes(struct ctl_report *report, const char *key, const cha
     add(report, report->row, key, object);
 }
 
+void ctl_report_rows(struct ctl_report *report, const char *key, struct ctl_report *rows)
+{
+    report->failed |= rows->failed;
+    add(report, report->row, key, rows->rows ? rows->rows : json_object_new_array());
+    *rows = (struct ctl_report)CTL_REPORT_NULL;
+}
+
+void ctl_report_entry(struct ctl_report *report, const struct pa_listing_entry *entry,
+                      bool attributes)
+{
+    ctl_report_number(report, "port", entry->port);
+    ctl_report_text(report, "name", entry->name, entry->name_size);
+    ctl_report_text(report, "user", entry->user, entry->user_size);
+    if (attributes)
+        ctl_report_attributes(report, "attributes", pa_listing_attributes(entry),
+                              entry->attributes_size);
+}
+
+void ctl_report_listing(struct ctl_report *report, const struct pa_listing *listing,
+                        bool attributes)
+{
+    for (size_t i = 0; i < listing->count; ++i) {
+        ctl_report_row(report);
+        ctl_report_entry(report, &listing->entries[i], attributes);
+    }
+}
+
+const struct ctl_column ctl_report_found[] = {{"Port", "port"},
+                                              {"Name", "name"},
+                                              {"User", "user"},
+                                              {"Attributes", "attributes"},
+                                              {NULL, NULL}};
+
 size_t ctl_report_count(const struct ctl_report *report)
 {
     return report->rows ? json_object_array_length(report->rows) : 0;
@@ -126,16 +159,27 @@ static int finish(struct ctl_report *report)
     return failed ? ctl_fail_memory() : EXIT_DONE;
 }
 
-int ctl_report_print_json(struct ctl_report *report)
+/* Frees the report; `object` is of it, NULL if there is none. */
+static int print_json(struct ctl_report *report, struct json_object *object, const char *none)
 {
-    const char *text = "[]";
-    if (report->rows)
-        text = json_object_to_json_string_ext(report->rows, JSON_C_TO_STRING_PLAIN |
-                                                                JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text = none;
+    if (object)
+        text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+                                                          JSON_C_TO_STRING_NOSLASHESCAPE);
     report->failed |= !text;
     if (!report->failed)
         printf("%s\n", text);
     return finish(report);
+}
+
+int ctl_report_print_json(struct ctl_report *report)
+{
+    return print_json(report, report->rows, "[]");
+}
+
+int ctl_report_print_object(struct ctl_report *report)
+{
+    return print_json(report, report->row, NULL);
 }
 
 static void print_cell(const char *text, int width, bool last)

@@ -9,6 +9,8 @@
  * calls and ignores them.
  */
 
+#include "pa_listing.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +51,20 @@ void ctl_report_string(struct ctl_report *report, const char *key, const char *t
 void ctl_report_attributes(struct ctl_report *report, const char *key, const char *list,
                            size_t size);
 
+/* The rows of another report as an array; that is empty then. */
+void ctl_report_rows(struct ctl_report *report, const char *key, struct ctl_report *rows);
+
+/* Adds to the row what a port is: port, name, user and, if wanted, attributes. */
+void ctl_report_entry(struct ctl_report *report, const struct pa_listing_entry *entry,
+                      bool attributes);
+
+/* Adds a row for each entry of a listing. */
+void ctl_report_listing(struct ctl_report *report, const struct pa_listing *listing,
+                        bool attributes);
+
+/* The columns of those with attributes. */
+extern const struct ctl_column ctl_report_found[];
+
 /* How many rows there are. */
 size_t ctl_report_count(const struct ctl_report *report);
 
@@ -63,6 +79,9 @@ const char *ctl_report_value(const struct ctl_report *report, size_t row, const 
 int ctl_report_print_json(struct ctl_report *report);
 int ctl_report_print_table(struct ctl_report *report, const struct ctl_column *columns);
 int ctl_report_print_lines(struct ctl_report *report);
+
+/* The same: the last row as a JSON object in one line. */
+int ctl_report_print_object(struct ctl_report *report);
 
 /* Frees what the report owns and leaves it empty. */
 void ctl_report_deinit(struct ctl_report *report);

@@ -1,5 +1,7 @@
 /* The public library: a handle is a pa_call and what its last call came to. */
 
+#include "portallocator_watch.h"
+
 #include "portallocator_values.h"
 
 #include "pa_call.h"
@@ -138,6 +140,16 @@ PORTALLOCATOR_PUBLIC int portallocator_release(struct portallocator *allocator, 
     return finish(allocator, r);
 }
 
+PORTALLOCATOR_PUBLIC int portallocator_change(struct portallocator *allocator, unsigned port,
+                                              const char *attributes)
+{
+    int r = port > UINT16_MAX
+                ? pa_failure_set(&allocator->why, PA_E_NOT_MANAGED, port)
+                : pa_call_change(allocator->call, (uint16_t)port, attributes ? attributes : "",
+                                 allocator->timeout_ms, &allocator->why);
+    return finish(allocator, r);
+}
+
 /* -------------------------------------------------------------- listing -- */
 
 /* The end of a call that lists; r is what it came to. */
@@ -173,6 +185,23 @@ PORTALLOCATOR_PUBLIC int portallocator_find(struct portallocator *allocator,
     int r =
         pa_call_find(allocator->call, &keys, allocator->timeout_ms, &listing, &allocator->why);
     return finish_list(allocator, r, &listing, ports);
+}
+
+/* ------------------------------------------------------------- watching -- */
+
+PORTALLOCATOR_PUBLIC int portallocator_watch(struct portallocator *allocator,
+                                             const char *name_pattern, const char *user_pattern,
+                                             struct portallocator_watch **watch)
+{
+    int port;
+    const char *host = pa_call_server(allocator->call, &port);
+    struct pa_follow *follow;
+    *watch = NULL;
+    int r = pa_follow_new(&follow, host, port, name_pattern, user_pattern,
+                          allocator->timeout_ms, &allocator->why);
+    if (r == 0)
+        r = portallocator_watch_make(watch, follow, &allocator->why);
+    return finish(allocator, r);
 }
 
 /* ---------------------------------------------------------- the manager -- */

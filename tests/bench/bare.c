@@ -6,10 +6,11 @@
  * Happy path: bind 127.0.0.1 port 0, listen, put the port number into PORTFILE by a rename;
  * accept, read into one static buffer, and for every '\n' write one fixed reply: the bytes of
  * REPLYFILE when the line starts with L, `OK 31000` for any other. No request is parsed,
- * nothing is remembered but the first byte of an unfinished line. With -probe it also makes the
- * system calls by which the daemon sees that a port is free, each time on another port of the
- * range: bind and close before an OK, socket and setsockopt for the next one before the loop
- * sleeps. No manager that looks before it gives can do with less. SIGTERM or SIGINT closes
+ * nothing is remembered but an unfinished line. A client that has sent a line that starts with
+ * W is sent each line that starts with E, whoever sends it, as it is. With -probe it also makes
+ * the system calls by which the daemon sees that a port is free, each time on another port of
+ * the range: bind and close before an OK, socket and setsockopt for the next one before the
+ * loop sleeps. No manager that looks before it gives can do with less. SIGTERM or SIGINT closes
  * every handle, and the loop then ends by itself.
  *
  * Failure modes: a full socket buffer turns the rest of a reply into a queued uv_write; a
@@ -29,11 +30,15 @@
 #define BACKLOG_CONNECTIONS 511               /* as redis and nginx ask for */
 #define READ_BYTES          (64 * 1024)       /* libuv suggests this size to alloc_cb */
 #define QUEUE_BYTES         (4 * 1024 * 1024) /* of replies a client may leave unread */
+#define EVENT_BYTES         512               /* of a line that is told to all who listen */
 #define REPLY_BYTES         (8 * 1024 * 1024) /* largest REPLYFILE: 65,536 lines of 128 bytes */
 
 struct client {
     uv_tcp_t tcp;
-    char first; /* of the line being read, 0 before its first byte */
+    char first;          /* of the line being read, 0 before its first byte */
+    bool listens;        /* it has sent a line that starts with W */
+    struct client *next; /* among those that listen */
+    struct client *previous;
 };
 
 static char read_buffer[READ_BYTES];
@@ -44,6 +49,9 @@ static unsigned probe_low = 0; /* 0: no port is probed */
 static unsigned probe_high = 0;
 static unsigned probe_next = 0;
 static int probe_fd = -1; /* for the next probe */
+static struct client *listeners = NULL;
+static char event[EVENT_BYTES]; /* the line that is told to all of them */
+static size_t event_bytes = 0;
 
 static void fail(const char *what, int uv_code)
 {
@@ -56,9 +64,26 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+static void forget_listener(struct client *client)
+{
+    if (!client->listens) {
+        return;
+    }
+    if (client->previous != NULL) {
+        client->previous->next = client->next;
+    } else {
+        listeners = client->next;
+    }
+    if (client->next != NULL) {
+        client->next->previous = client->previous;
+    }
+    client->listens = false;
+}
+
 static void close_client(struct client *client)
 {
     if (!uv_is_closing((uv_handle_t *)&client->tcp)) {
+        forget_listener(client);
         uv_close((uv_handle_t *)&client->tcp, on_closed);
     }
 }
@@ -73,7 +98,7 @@ static void on_written(uv_write_t *request, int status)
     }
 }
 
-/* Queues what the socket did not take. The reply is static, so nothing is copied. */
+/* Queues what the socket did not take. The text is static, so nothing is copied. */
 static void queue_rest(struct client *client, uv_buf_t rest)
 {
     uv_stream_t *stream = (uv_stream_t *)&client->tcp;
@@ -135,27 +160,78 @@ static void probe(void)
     }
 }
 
-static void answer(struct client *client)
+static void send_text(struct client *client, char *text, size_t size)
 {
-    uv_buf_t reply = uv_buf_init(port_reply, sizeof(port_reply) - 1);
-    int sent;
+    uv_buf_t rest = uv_buf_init(text, (unsigned)size);
+    int sent = uv_try_write((uv_stream_t *)&client->tcp, &rest, 1);
 
-    if (client->first == 'L' && list_reply != NULL) {
-        reply = uv_buf_init(list_reply, (unsigned)list_bytes);
-    } else if (probe_low > 0) {
-        probe();
-    }
-    sent = uv_try_write((uv_stream_t *)&client->tcp, &reply, 1);
     if (sent < 0 && sent != UV_EAGAIN) {
         close_client(client);
         return;
     }
     if (sent > 0) {
-        reply.base += sent;
-        reply.len -= (size_t)sent;
+        rest.base += sent;
+        rest.len -= (size_t)sent;
     }
-    if (reply.len > 0) {
-        queue_rest(client, reply);
+    if (rest.len > 0) {
+        queue_rest(client, rest);
+    }
+}
+
+static void answer(struct client *client)
+{
+    if (client->first == 'L' && list_reply != NULL) {
+        send_text(client, list_reply, list_bytes);
+        return;
+    }
+    if (probe_low > 0) {
+        probe();
+    }
+    send_text(client, port_reply, sizeof(port_reply) - 1);
+}
+
+static void add_listener(struct client *client)
+{
+    if (client->listens) {
+        return;
+    }
+    client->listens = true;
+    client->previous = NULL;
+    client->next = listeners;
+    if (listeners != NULL) {
+        listeners->previous = client;
+    }
+    listeners = client;
+}
+
+/* An event is told when the one who asked is answered. */
+static void take_line(struct client *client)
+{
+    answer(client);
+    if (client->first == 'W') {
+        add_listener(client);
+    }
+    if (client->first != 'E') {
+        return;
+    }
+    for (struct client *next, *listener = listeners; listener != NULL; listener = next) {
+        next = listener->next;
+        send_text(listener, event, event_bytes);
+    }
+}
+
+static void take_byte(struct client *client, char byte)
+{
+    if (client->first == 0) {
+        client->first = byte;
+        event_bytes = 0;
+    }
+    if (event_bytes < sizeof(event)) {
+        event[event_bytes++] = byte;
+    }
+    if (byte == '\n') {
+        take_line(client);
+        client->first = 0;
     }
 }
 
@@ -175,13 +251,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
         return;
     }
     for (ssize_t i = 0; i < count && !uv_is_closing((uv_handle_t *)stream); i++) {
-        if (client->first == 0) {
-            client->first = buffer->base[i];
-        }
-        if (buffer->base[i] == '\n') {
-            answer(client);
-            client->first = 0;
-        }
+        take_byte(client, buffer->base[i]);
     }
 }
 

@@ -265,6 +265,7 @@ void measure_scale(const struct config *config);     /* scale.c: 10, 1,000, 50,0
 void measure_pairs(const struct config *config);     /* measure.c: ours beside bare */
 void measure_memory(const struct config *config);    /* scale.c: KiB per connection */
 void measure_protocol2(const struct config *config); /* protocol2.c */
+void measure_fanout(const struct config *config);    /* fanout.c: those who watch */
 void measure_tcl(const struct config *config);       /* script.c: Tcl beside C */
 
 #endif

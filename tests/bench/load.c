@@ -181,6 +181,7 @@ int main(int argc, char **argv)
     measure_memory(&config);
     measure_pairs(&config);
     measure_protocol2(&config);
+    measure_fanout(&config);
     measure_tcl(&config);
     printf("\n%.0f s\n", (now_us() - begun_us) / 1e6);
     if (config.json != NULL && rows_write_json(config.json, machine) != 0) {

@@ -309,6 +309,13 @@ void model_leave(unsigned client)
     }
 }
 
+void model_change(unsigned port, unsigned attributes)
+{
+    for (size_t i = 0; i < model.held_count; ++i)
+        if (model.held[i].port == port)
+            model.held[i].attributes = attributes;
+}
+
 size_t model_count_of(unsigned client)
 {
     size_t count = 0;

@@ -89,6 +89,9 @@ int model_allocate(const struct wish *wish, unsigned *port);
 /* The port's allocation ends. */
 void model_release(unsigned port);
 
+/* The port's allocation, which there is, has other attributes. */
+void model_change(unsigned port, unsigned attributes);
+
 /* The client's ports are freed, the latest first. */
 void model_leave(unsigned client);
 

@@ -301,34 +301,55 @@ static void ask_for_ports(struct asking *asking, unsigned client)
 
 /* ----------------------------------------------------------- other requests -- */
 
-static void release(struct asking *asking, unsigned client)
+/* Whether the port is the client's to dispose of. If not, the answer says why. */
+static bool disposes(struct asking *asking, unsigned client)
 {
     const struct party *party = asking->party;
     unsigned port = asking->request->port;
     const struct held *held = model_at(port);
-    if (!party->local) {
-        refuse_remote(asking->promise, party);
-        return;
-    }
     if (!held) {
         failf(asking->promise, party, "NOTALLOCATED", "port %u is not allocated", port);
-        return;
+        return false;
     }
-    if (held->client != client) {
-        if (!party->known) {
-            wait_for(asking, SESSION_WANTS_OWNER);
-            return;
-        }
-        if (party->user == MODEL_NOBODY ||
-            (party->user != MODEL_ROOT && party->user != held->owner)) {
-            failf(asking->promise, party, "NOTOWNER", "port %u belongs to %s", port,
-                  model_users[held->user]);
-            return;
-        }
+    if (held->client == client)
+        return true;
+    if (!party->known) {
+        wait_for(asking, SESSION_WANTS_OWNER);
+        return false;
     }
-    model_release(port);
-    asking->promise->event = SESSION_RELEASED;
-    answer_number(asking->promise, port);
+    if (party->user == MODEL_ROOT ||
+        (party->user != MODEL_NOBODY && party->user == held->owner))
+        return true;
+    failf(asking->promise, party, "NOTOWNER", "port %u belongs to %s", port,
+          model_users[held->user]);
+    return false;
+}
+
+static void release(struct asking *asking, unsigned client)
+{
+    unsigned port = asking->request->port;
+    if (!asking->party->local) {
+        refuse_remote(asking->promise, asking->party);
+    } else if (disposes(asking, client)) {
+        model_release(port);
+        asking->promise->event = SESSION_RELEASED;
+        answer_number(asking->promise, port);
+    }
+}
+
+static void change(struct asking *asking, unsigned client)
+{
+    unsigned port = asking->request->port;
+    if (!asking->party->local) {
+        refuse_remote(asking->promise, asking->party);
+    } else if (port < model.low || port > model.high) {
+        failf(asking->promise, asking->party, "NOTMANAGED", "port %u is not managed here",
+              port);
+    } else if (disposes(asking, client)) {
+        model_change(port, asking->request->attributes);
+        asking->promise->event = SESSION_CHANGED;
+        answer_number(asking->promise, port);
+    }
 }
 
 static bool matches(const char *pattern, const char *text)
@@ -364,11 +385,14 @@ static void find(struct asking *asking)
 static void tell_stats(struct promise *promise)
 {
     char text[TEXT_BYTES];
+    size_t watchers = 0;
+    for (unsigned c = 0; c < PROMISE_PARTIES; ++c)
+        watchers += parties[c].here && parties[c].watches;
     snprintf(text, sizeof text,
              "OK {protocol 2 ports %u allocated %zu held %zu connections %zu waiting %zu users "
-             "%zu watchers 0 uptime_s %llu pid %ld version %s}\r\n",
+             "%zu watchers %zu uptime_s %llu pid %ld version %s}\r\n",
              model.high - model.low + 1, model.held_count, model_in_kernel(),
-             setting.stats.connections, setting.stats.waiting, model_users_count(),
+             setting.stats.connections, setting.stats.waiting, model_users_count(), watchers,
              (unsigned long long)((model.now_ms - setting.stats.started_ms) / 1000),
              setting.stats.pid, PACKAGE_VERSION);
     Tcl_DStringAppend(&promise->text, text, -1);
@@ -434,6 +458,17 @@ void promise_make(struct promise *promise, unsigned client, const struct request
         break;
     case REQUEST_FIND:
         find(&asking);
+        break;
+    case REQUEST_WATCH:
+        party->watches = true;
+        find(&asking);
+        break;
+    case REQUEST_UNWATCH:
+        party->watches = false;
+        Tcl_DStringAppend(&promise->text, "OK\r\n", 4);
+        break;
+    case REQUEST_CHANGE:
+        change(&asking, client);
         break;
     case REQUEST_STATS:
         tell_stats(promise);

@@ -30,6 +30,7 @@ struct party {
     unsigned user; /* that the kernel names, or MODEL_NOBODY */
     bool in_line;
     uint64_t until_ms; /* in line no longer than this */
+    bool watches;
 };
 
 extern struct party parties[PROMISE_PARTIES];

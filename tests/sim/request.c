@@ -43,6 +43,9 @@ static const struct fault faults2[] = {
      false},
     {"FIND -name", "SYNTAX", "the key -name has no value", false},
     {"PING 1", "SYNTAX", "PING has no key \"1\"", false},
+    {"WATCH -port 1", "SYNTAX", "WATCH has no key \"-port\"", false},
+    {"CHANGE 1", "SYNTAX", "wrong number of words: should be \"CHANGE port -attributes list\"",
+     false},
 };
 
 static const char *const illegal[] = {
@@ -191,14 +194,56 @@ static void write_allocate(struct request *request, unsigned variety, unsigned l
     set_words(request, &words);
 }
 
+static unsigned port_of_somebody(unsigned low, unsigned high)
+{
+    if (model.held_count > 0 && chance_below(4))
+        return model.held[chance_below((unsigned)model.held_count)].port;
+    return any_port(low, high);
+}
+
 static void write_release(struct request *request, unsigned low, unsigned high)
 {
     struct words words = {.word = {"RELEASE"}, .count = 1};
     request->meaning = REQUEST_RELEASE;
-    request->port = any_port(low, high);
-    if (model.held_count > 0 && chance_below(4))
-        request->port = model.held[chance_below((unsigned)model.held_count)].port;
+    request->port = port_of_somebody(low, high);
     say_number(&words, NULL, request->port);
+    set_words(request, &words);
+}
+
+static void write_change(struct request *request, unsigned low, unsigned high)
+{
+    struct words words = {.word = {"CHANGE"}, .count = 1};
+    request->meaning = REQUEST_CHANGE;
+    request->port = port_of_somebody(low, high);
+    request->attributes = chance_below(MODEL_ATTRIBUTES);
+    say_number(&words, NULL, request->port);
+    say_key(&words, "-attributes", model_attributes[request->attributes]);
+    set_words(request, &words);
+}
+
+static void say_whom(struct request *request, struct words *words)
+{
+    if (chance_below(3) == 0) {
+        request->user_pattern = user_patterns[chance_below(USER_PATTERNS)];
+        say_key(words, "-user", request->user_pattern);
+    }
+}
+
+static void say_which(struct request *request, struct words *words)
+{
+    if (chance_below(2)) {
+        request->name_pattern = chance_below(2) ? name_patterns[chance_below(NAME_PATTERNS)]
+                                                : model_names[chance_below(4)];
+        say_key(words, "-name", request->name_pattern);
+    }
+}
+
+static void write_watch(struct request *request)
+{
+    struct words words = {.word = {"WATCH"}, .count = 1};
+    request->meaning = REQUEST_WATCH;
+    say_which(request, &words);
+    say_whom(request, &words);
     set_words(request, &words);
 }
 
@@ -206,19 +251,12 @@ static void write_find(struct request *request, unsigned low, unsigned high)
 {
     struct words words = {.word = {"FIND"}, .count = 1};
     request->meaning = REQUEST_FIND;
-    if (chance_below(2)) {
-        request->name_pattern = chance_below(2) ? name_patterns[chance_below(NAME_PATTERNS)]
-                                                : model_names[chance_below(4)];
-        say_key(&words, "-name", request->name_pattern);
-    }
+    say_which(request, &words);
     if (chance_below(3) == 0) {
         request->port = any_port(low, high);
         say_number(&words, "-port", request->port);
     }
-    if (chance_below(3) == 0) {
-        request->user_pattern = user_patterns[chance_below(USER_PATTERNS)];
-        say_key(&words, "-user", request->user_pattern);
-    }
+    say_whom(request, &words);
     set_words(request, &words);
 }
 
@@ -229,11 +267,18 @@ static void write_protocol2(struct request *request, unsigned variety, unsigned 
     request->protocol2 = true;
     if (kind < 55) {
         write_allocate(request, variety, low, high);
-    } else if (kind < 75) {
+    } else if (kind < 70) {
         write_release(request, low, high);
-    } else if (kind < 85) {
+    } else if (kind < 76) {
+        write_change(request, low, high);
+    } else if (kind < 82) {
         write_find(request, low, high);
+    } else if (kind < 89) {
+        write_watch(request);
     } else if (kind < 90) {
+        request->meaning = REQUEST_UNWATCH;
+        set_text(request, "UNWATCH");
+    } else if (kind < 93) {
         request->meaning = chance_below(2) ? REQUEST_STATS : REQUEST_PING;
         set_text(request, request->meaning == REQUEST_STATS ? "STATS" : "PING");
     } else {

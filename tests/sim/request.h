@@ -24,6 +24,9 @@ enum request_meaning {
     REQUEST_FIND,
     REQUEST_STATS,
     REQUEST_PING,
+    REQUEST_WATCH,
+    REQUEST_UNWATCH,
+    REQUEST_CHANGE,
     REQUEST_FAULT,   /* understood and wrong: `fault` */
     REQUEST_ILLEGAL, /* `text` is sent back */
     REQUEST_TOO_LONG,
@@ -51,7 +54,7 @@ struct request {
     enum request_hold hold;
     uint32_t wait_ms;
     unsigned attributes;      /* index of model_attributes */
-    const char *name_pattern; /* FIND; NULL: not said */
+    const char *name_pattern; /* FIND, WATCH; NULL: not said */
     const char *user_pattern;
     const struct fault *fault;
     size_t size;     /* bytes as sent */

@@ -12,6 +12,7 @@
  * limits is another matter of chance in each round.
  */
 
+#include "audience.h"
 #include "chance.h"
 #include "compare.h"
 #include "differ.h"
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum {
     EVENTS_PER_ROUND = 1000,
@@ -38,6 +40,7 @@ enum {
 };
 
 static unsigned port_count, name_variety;
+static unsigned long long changes; /* of the tables */
 
 /* ---------------------------------------------------------------- manager -- */
 
@@ -126,6 +129,20 @@ struct client {
 
 static struct client clients[CLIENTS];
 
+/* The answer to WATCH is in two pieces. The client keeps what it is shown. */
+static void compare_watch(unsigned c, const char *expected, size_t size,
+                          const struct pa_buf *reply, const struct session_step *step)
+{
+    const struct request *request = &clients[c].request;
+    size_t head = reply->size;
+    if (head > size || memcmp(reply->data, expected, head) != 0 || !step->snapshot ||
+        step->snapshot->size != size - head ||
+        memcmp(step->snapshot->text, expected + head, size - head) != 0)
+        differ("the answer to %s is %.*s and so on, not %s", request->text, (int)head,
+               reply->data, expected);
+    audience_join(c, request->name_pattern, request->user_pattern, expected, size);
+}
+
 /* Compares the answer, the text of a step and behind it its snapshot. */
 static void compare_answer(const struct request *request, const struct promise *promise,
                            const struct pa_buf *reply, const struct session_step *step)
@@ -173,7 +190,13 @@ static bool compare_outcome(unsigned c, int r, const struct pa_buf *reply,
         differ("%s makes %d and wants %d, not %d", client->request.text, r,
                (int)client->session.wants, (int)promise.wants);
     if (!waits) {
-        compare_answer(&client->request, &promise, reply, step);
+        if (client->request.meaning == REQUEST_WATCH && step->event == SESSION_TOLD)
+            compare_watch(c, Tcl_DStringValue(&promise.text),
+                          (size_t)Tcl_DStringLength(&promise.text), reply, step);
+        else
+            compare_answer(&client->request, &promise, reply, step);
+        if (!parties[c].watches)
+            audience_leave(c);
         if (step->event != promise.event || step->close != promise.close)
             differ("%s makes the event %d, not %d", client->request.text, (int)step->event,
                    (int)promise.event);
@@ -300,7 +323,9 @@ static void leave(unsigned c)
     if (!client->closed && chance_below(2))
         compare_end(c);
     session_abandon(&client->session);
+    audience_leave(c);
     parties[c].in_line = false;
+    parties[c].watches = false;
     released_count = 0;
     while (session_release_one(&client->session))
         continue;
@@ -324,6 +349,54 @@ static void arrive(unsigned c)
     *client = (struct client){.answered = true};
     session_init(&client->session, &world, PROMISE_HOST, parties[c].local, REQUEST_LINE_MAX);
     client->session.unix_domain = parties[c].unix_domain;
+}
+
+/* --------------------------------------------------------------- watching -- */
+
+static unsigned client_of(struct watcher *watcher)
+{
+    size_t at = (size_t)((char *)watcher - (char *)clients);
+    return (unsigned)(at / sizeof *clients);
+}
+
+static size_t unsent(void *context, struct watcher *watcher)
+{
+    (void)context;
+    return audience_unsent(client_of(watcher));
+}
+
+/* A connection may break when something is sent, and take others along. */
+static void send_events(void *context, struct watcher *watcher, struct pa_buf *text,
+                        struct snapshot *snapshot)
+{
+    (void)context;
+    audience_send(client_of(watcher), text->data, text->size);
+    if (snapshot)
+        audience_send(client_of(watcher), snapshot->text, snapshot->size);
+    unsigned other = chance_below(60 * CLIENTS);
+    if (other < CLIENTS && parties[other].here)
+        leave(other);
+}
+
+static void read_some(unsigned c)
+{
+    if (parties[c].here && audience_watches(c) && audience_read(c))
+        watchers_drained(&watchers, &clients[c].session.watcher);
+}
+
+/* All of it is told, and who has read everything must know it. */
+static void compare_audience(void)
+{
+    if (watchers.count != audience_count())
+        differ("%zu clients watch, not %zu", watchers.count, audience_count());
+    while (watchers_flush(&watchers) == WATCHERS_MORE)
+        continue;
+    for (unsigned c = 0; c < CLIENTS; ++c) {
+        read_some(c);
+        while (watchers_flush(&watchers) == WATCHERS_MORE)
+            continue;
+        audience_compare(c);
+    }
 }
 
 /* ----------------------------------------------------------------- events -- */
@@ -394,6 +467,11 @@ static void event(void)
         compare_listing(world.table);
     else
         compare_find(world.table);
+    read_some(chance_below(CLIENTS));
+    if (chance_below(3) == 0)
+        watchers_flush(&watchers);
+    if (chance_below(32) == 0)
+        compare_audience();
     if (table_count(world.table) != model.held_count)
         differ("%zu ports are held, not %zu", table_count(world.table), model.held_count);
     if (model.held_count < 64 || chance_below(16) == 0)
@@ -443,7 +521,8 @@ static void begin_round(unsigned ports)
                                    .now_ms = model.now_ms};
     if (table_new(&world.table, &range, 1, quarantine_ms, &key) < 0)
         must(NULL);
-    watchers_init(&watchers, world.table, &(struct watchers_io){.context = NULL});
+    watchers_init(&watchers, world.table,
+                  &(struct watchers_io){.unsent = unsent, .send = send_events});
 }
 
 static void end_round(void)
@@ -456,6 +535,7 @@ static void end_round(void)
             leave(c);
     compare_listing(world.table);
     compare_all_counts();
+    changes += watchers.sequence;
     watchers_deinit(&watchers);
     world.table = table_free(world.table);
     quota_deinit(&quota);
@@ -481,9 +561,17 @@ static bool read_options(const char *const *arguments, unsigned long *rounds,
     return *ports <= MODEL_PORTS;
 }
 
+static long peak_kib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+}
+
 int main(int argc, char **argv)
 {
     unsigned long rounds = 100, ports = 0;
+    long early_kib = 0;
     (void)argc;
     place.seed = 1;
     if (!read_options((const char *const *)argv + 1, &rounds, &ports)) {
@@ -497,8 +585,13 @@ int main(int argc, char **argv)
         for (int i = 0; i < EVENTS_PER_ROUND; ++i, ++place.event)
             event();
         end_round();
+        if (place.round == rounds / 10)
+            early_kib = peak_kib();
     }
     model_deinit();
     printf("sim: seed %lu, %lu rounds, %llu events: ok\n", place.seed, rounds, place.event);
+    printf("%llu changes; peak %ld KiB, %ld after a tenth of the rounds\n", changes, peak_kib(),
+           early_kib);
+    audience_print();
     return 0;
 }

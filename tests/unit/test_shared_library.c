@@ -55,6 +55,7 @@ static void functions_have_a_version(void **state)
     static const char *const names[] = {
         "portallocator_allocate",
         "portallocator_can",
+        "portallocator_change",
         "portallocator_connect",
         "portallocator_error",
         "portallocator_error_text",
@@ -89,6 +90,11 @@ static void functions_have_a_version(void **state)
         "portallocator_talk_sent",
         "portallocator_talk_stats",
         "portallocator_version",
+        "portallocator_watch",
+        "portallocator_watch_error_text",
+        "portallocator_watch_fd",
+        "portallocator_watch_free",
+        "portallocator_watch_next",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
         assert_int_not_equal(lookup(names[i]), 0);

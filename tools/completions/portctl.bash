@@ -47,10 +47,11 @@ _portctl() {
         -user | --user) _portctl_listed user "$word"; return ;;
         *)
             if [ "$at" -ge "$COMP_CWORD" ]; then
-                words='list find why stats ping doctor run -host -port -timeout -help -version'
+                words='list find watch why stats ping doctor run -host -port -timeout -help -version'
             else
                 case ${COMP_WORDS[at]} in
                     find) words='-name -user -json' ;;
+                    watch) words='-name -user -json -count' ;;
                     list | stats | ping | doctor | why) words='-json' ;;
                     run) words='-count -listen -unique -wait --' ;;
                 esac
