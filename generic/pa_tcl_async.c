@@ -5,8 +5,8 @@
  * runs its task step by step, makes rows of a listing piece by piece, and tells
  * the answer, for which it is freed first: the script may do what it likes then.
  *
- * What can fail: whatever it is, it is told by a step of its own, never before the
- * command that began the operation has returned.
+ * What can fail: whatever it is, it is told by a step, never before the command that
+ * began the operation has returned.
  */
 
 #include "pa_tcl_async.h"
@@ -96,12 +96,10 @@ static void tell(struct async *async)
     Tcl_Release(interp);
 }
 
-/* The answer is there: to be told by a step of its own. */
 static void conclude(struct async *async, int result)
 {
     async->result = result;
     async->stage = OVER;
-    pa_tcl_pump_soon(&async->pump);
 }
 
 static void wait_for(struct async *async, const struct pa_wait *wait)
@@ -154,7 +152,9 @@ static void step(void *data)
         step_lookup(async);
     else if (async->stage == TASK)
         step_task(async);
-    else if (async->result == 0 && !pa_tcl_errand_rows(async->errand))
+    if (async->stage != OVER)
+        return;
+    if (async->result == 0 && !pa_tcl_errand_rows(async->errand))
         pa_tcl_pump_soon(&async->pump);
     else
         tell(async);
@@ -162,8 +162,8 @@ static void step(void *data)
 
 /* ------------------------------------------------------------- beginning -- */
 
-/* The first step, as if the operation were a call: the connections are looked after. */
-static void begin(struct async *async, const struct pa_tcl_server *server)
+/* As for a call, the connections are looked after first. */
+static void first_step(struct async *async, const struct pa_tcl_server *server)
 {
     struct pa_errand *errand = async->errand->is_opening ? NULL : &async->errand->errand;
     int r = pa_task_init(&async->task, server->host, server->port, errand, &async->why);
@@ -193,6 +193,8 @@ int pa_tcl_async_start(struct pa_tcl_jobs *jobs, struct pa_tcl_errand *errand,
     *async = (struct async){.owner = jobs, .errand = errand, .reply = reply};
     pa_tcl_job_begin(jobs, &async->job, pa_tcl_job_async, end);
     pa_tcl_pump_init(&async->pump, step, async);
-    begin(async, server);
+    first_step(async, server);
+    if (async->stage == OVER)
+        pa_tcl_pump_soon(&async->pump);
     return pa_tcl_reply_return(&async->reply, async->job.token, broken_off, async);
 }

@@ -61,7 +61,10 @@ int pa_tcl_reply_init(struct pa_tcl_reply *reply, Tcl_Interp *interp,
     }
     if (reply->command) {
         Tcl_IncrRefCount(reply->command);
-        return TCL_OK;
+        int code = pa_tcl_reply_check(interp, reply->command);
+        if (code != TCL_OK)
+            pa_tcl_reply_drop(reply);
+        return code;
     }
     Tcl_Command coroutine = find_coroutine(interp);
     if (!coroutine)
@@ -127,15 +130,25 @@ static void evaluate(Tcl_Interp *interp, Tcl_Obj *script)
     Tcl_DecrRefCount(script);
 }
 
-bool pa_tcl_reply_call(Tcl_Interp *interp, Tcl_Obj *prefix, int count, Tcl_Obj *const words[])
+/* A list of its own, which is evaluated without a string being made of it. */
+void pa_tcl_reply_call(Tcl_Interp *interp, Tcl_Obj *prefix, int count, Tcl_Obj *const words[])
 {
-    Tcl_Obj *parts[] = {prefix, Tcl_NewListObj(count, words)};
-    Tcl_IncrRefCount(parts[1]);
-    bool may = !Tcl_InterpDeleted(interp);
-    if (may)
-        evaluate(interp, Tcl_ConcatObj(2, parts));
-    Tcl_DecrRefCount(parts[1]);
-    return may;
+    Tcl_Obj *script = Tcl_DuplicateObj(prefix);
+    Tcl_IncrRefCount(script);
+    for (int i = 0; i < count; ++i)
+        Tcl_ListObjAppendElement(NULL, script, words[i]);
+    if (!Tcl_InterpDeleted(interp))
+        evaluate(interp, script);
+    Tcl_DecrRefCount(script);
+}
+
+int pa_tcl_reply_check(Tcl_Interp *interp, Tcl_Obj *prefix)
+{
+    Tcl_Size count;
+    int code = Tcl_ListObjLength(interp, prefix, &count);
+    if (code == TCL_OK && count == 0)
+        code = pa_tcl_error_usage(interp, Tcl_NewStringObj("the command is empty", -1));
+    return code;
 }
 
 /* {ok VALUE} or {error MESSAGE ERRORCODE}. */

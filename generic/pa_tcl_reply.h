@@ -47,8 +47,11 @@ void pa_tcl_reply_give(struct pa_tcl_reply *reply, int code);
 /* Tells nobody. A coroutine that waits stays as it is. */
 void pa_tcl_reply_drop(struct pa_tcl_reply *reply);
 
-/* Calls a command prefix with words appended, errors to the background. The words have a
- * reference count of 0 or more. False: not called, the interpreter is being deleted. */
-bool pa_tcl_reply_call(Tcl_Interp *interp, Tcl_Obj *prefix, int count, Tcl_Obj *const words[]);
+/* Whether a script's word is a command prefix: TCL_OK, or TCL_ERROR with a message. */
+int pa_tcl_reply_check(Tcl_Interp *interp, Tcl_Obj *prefix);
+
+/* Calls such a prefix with words appended, errors to the background; or does nothing, when
+ * the interpreter is being deleted. The words have a reference count of 0 or more. */
+void pa_tcl_reply_call(Tcl_Interp *interp, Tcl_Obj *prefix, int count, Tcl_Obj *const words[]);
 
 #endif

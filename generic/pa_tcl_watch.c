@@ -175,6 +175,8 @@ int pa_tcl_watch_start(struct pa_tcl_jobs *jobs, const struct pa_tcl_server *ser
     struct pa_follow *follow = NULL;
     int code = pa_tcl_switches_parse(&switches, jobs->interp, PA_VERB_WATCH, count, options);
     if (code == TCL_OK)
+        code = pa_tcl_reply_check(jobs->interp, prefix);
+    if (code == TCL_OK)
         code = make(&follow, jobs->interp, server, &switches);
     pa_tcl_switches_deinit(&switches);
     if (code != TCL_OK)
