@@ -26,6 +26,7 @@ struct pa_tcl_home {
     Tcl_Command type_command;    /* ::portAllocator, or NULL once it is deleted */
     unsigned long last_serial;   /* of the youngest allocator */
     unsigned long last_auto;     /* last number that %AUTO% became */
+    unsigned long last_token;    /* last number of an operation under way */
     bool gone;                   /* the interpreter is deleted: nothing is kept any more */
 };
 

@@ -2,15 +2,18 @@
 
 #include "pa_tcl_object.h"
 
-#include "pa_tcl_allocate.h"
+#include "pa_tcl_async.h"
+#include "pa_tcl_await.h"
+#include "pa_tcl_errand.h"
 #include "pa_tcl_error.h"
 #include "pa_tcl_method.h"
 #include "pa_tcl_option.h"
-#include "pa_tcl_query.h"
+#include "pa_tcl_reply.h"
 #include "pa_tcl_self.h"
 #include "pa_tcl_switch.h"
 #include "pa_tcl_type.h"
 #include "pa_tcl_utf8.h"
+#include "pa_tcl_watch.h"
 
 struct pa_tcl_object {
     size_t references; /* the command's, and one for each call that runs */
@@ -20,7 +23,8 @@ struct pa_tcl_object {
     unsigned long serial;        /* grows from one allocator of a home to the next */
     Tcl_Command command;
     struct pa_tcl_options options;
-    struct pa_call *call; /* owned */
+    struct pa_call *call;    /* owned */
+    struct pa_tcl_jobs jobs; /* ended with the command */
 };
 
 /* ------------------------------------------------------------- lifetime -- */
@@ -62,6 +66,7 @@ static void command_deleted(void *data)
 {
     struct pa_tcl_object *object = data;
     unlink_object(object);
+    pa_tcl_jobs_end_all(&object->jobs);
     unref(object);
 }
 
@@ -145,139 +150,142 @@ static int method_configurelist(void *self, Tcl_Interp *interp, int objc, Tcl_Ob
     return code;
 }
 
+/* -------------------------------------------------------------- errands -- */
+
+/* Whom the allocator asks. Whatever it returns, Tcl_DStringFree(host) is due. */
+static int server_of(const struct pa_tcl_object *object, Tcl_Interp *interp,
+                     struct pa_tcl_server *server, Tcl_DString *host)
+{
+    int code = pa_tcl_utf8_get(interp, "host name", object->options.hostname, host);
+    *server = (struct pa_tcl_server){Tcl_DStringValue(host), object->options.port,
+                                     object->options.timeout_ms};
+    return code;
+}
+
+static int start(struct pa_tcl_object *object, Tcl_Interp *interp, struct pa_tcl_errand *errand)
+{
+    struct pa_tcl_server server;
+    Tcl_DString host;
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_async_start(&object->jobs, errand, &server);
+    else
+        pa_tcl_errand_free(errand);
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+/* Runs an errand while the script waits. `call` is the one it is put to. */
+static int wait_for(struct pa_tcl_object *object, Tcl_Interp *interp,
+                    struct pa_tcl_errand *errand, struct pa_call **call)
+{
+    struct pa_failure why;
+    int timeout_ms = object->options.timeout_ms;
+    int r = errand->is_opening ? pa_call_open(*call, timeout_ms, &why)
+                               : pa_call_run(*call, &errand->errand, timeout_ms, &why);
+    if (errand->port != 0 && (r == 0 || r == PA_E_NOT_ALLOCATED))
+        pa_call_forget(*call, errand->port);
+    return pa_tcl_errand_finish(errand, interp, call, r, &why);
+}
+
+/* Runs an errand whose words have been read, with `code`, and frees it: as it says, now or
+ * in the event loop. To be called as the last thing of a method. */
+static int run(struct pa_tcl_object *object, Tcl_Interp *interp, struct pa_tcl_errand *errand,
+               int code)
+{
+    if (code == TCL_OK && pa_tcl_reply_is_wanted(&errand->switches))
+        return start(object, interp, errand);
+    if (code == TCL_OK) {
+        struct pa_call *call = object->call;
+        code = wait_for(object, interp, errand, &call);
+    }
+    pa_tcl_errand_free(errand);
+    return code;
+}
+
 /* -------------------------------------------------------------- queries -- */
 
-static struct pa_tcl_query query_of(const struct pa_tcl_object *object)
+/* Options come in pairs. TCL_ERROR with the usage unless there are as many words. */
+static int expect_pairs(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], int at,
+                        const char *usage)
 {
-    return (struct pa_tcl_query){object->call, object->options.timeout_ms};
+    if ((objc - at) % 2 == 0 || *Tcl_GetString(objv[at]) == '-')
+        return TCL_OK;
+    Tcl_WrongNumArgs(interp, 2, objv, usage);
+    return TCL_ERROR;
 }
+
+static const char options_usage[] = "?option value ...?";
+static const char server_usage[] = "service ?user? ?option value ...?";
+static const char users_usage[] = "service ?option value ...?";
+static const char release_usage[] = "port ?option value ...?";
 
 static int method_list_ports(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    (void)objc;
-    (void)objv;
-    const struct pa_tcl_query query = query_of(self);
-    return pa_tcl_query_ports(&query, interp);
+    if (expect_pairs(interp, objc, objv, 2, options_usage) != TCL_OK)
+        return TCL_ERROR;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand, pa_tcl_errand_ports(errand, interp, objc - 2, objv + 2));
 }
 
-/* The user in word 3 if it is there and not empty, else the caller. */
-static int wanted_user(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], Tcl_DString *user)
+/* An odd number of words behind the service begins with the user, who may have a dash. */
+static int expect_server(Tcl_Interp *interp, int objc, Tcl_Obj *const objv[], int *named)
 {
-    if (objc > 3 && *Tcl_GetString(objv[3]))
-        return pa_tcl_utf8_get(interp, "user", objv[3], user);
-    return pa_tcl_self_user(interp, user);
+    *named = (objc - 3) % 2;
+    if (*named || objc == 3 || *Tcl_GetString(objv[3]) == '-')
+        return TCL_OK;
+    Tcl_WrongNumArgs(interp, 2, objv, server_usage);
+    return TCL_ERROR;
 }
 
 static int method_find_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    Tcl_DString service;
-    Tcl_DString user;
-    Tcl_DStringInit(&user);
-    int code = pa_tcl_utf8_get(interp, "service name", objv[2], &service);
-    if (code == TCL_OK)
-        code = wanted_user(interp, objc, objv, &user);
-    if (code == TCL_OK) {
-        const struct pa_tcl_query query = query_of(self);
-        code = pa_tcl_query_server(&query, interp, Tcl_DStringValue(&service),
-                                   Tcl_DStringValue(&user));
-    }
-    Tcl_DStringFree(&service);
-    Tcl_DStringFree(&user);
-    return code;
+    int named;
+    if (expect_server(interp, objc, objv, &named) != TCL_OK)
+        return TCL_ERROR;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    int code = pa_tcl_errand_server(errand, interp, objv[2], named ? objv[3] : NULL,
+                                    objc - 3 - named, objv + 3 + named);
+    return run(self, interp, errand, code);
 }
 
 static int method_find_server_all_users(void *self, Tcl_Interp *interp, int objc,
                                         Tcl_Obj *const objv[])
 {
-    (void)objc;
-    const struct pa_tcl_query query = query_of(self);
-    Tcl_DString service;
-    int code = pa_tcl_utf8_get(interp, "service name", objv[2], &service);
-    if (code == TCL_OK)
-        code = pa_tcl_query_users(&query, interp, Tcl_DStringValue(&service));
-    Tcl_DStringFree(&service);
-    return code;
+    if (expect_pairs(interp, objc, objv, 3, users_usage) != TCL_OK)
+        return TCL_ERROR;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand,
+               pa_tcl_errand_users(errand, interp, objv[2], objc - 3, objv + 3));
 }
 
 static int method_find(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    const struct pa_tcl_query query = query_of(self);
-    struct pa_tcl_switches switches;
-    int code = pa_tcl_switches_parse(&switches, interp, PA_VERB_FIND, objc - 2, objv + 2);
-    if (code == TCL_OK)
-        code = pa_tcl_query_find(&query, interp, &switches);
-    pa_tcl_switches_deinit(&switches);
-    return code;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand, pa_tcl_errand_find(errand, interp, objc - 2, objv + 2));
 }
 
 /* ----------------------------------------------------------- allocating -- */
-
-/* A wish as the script words it, in UTF-8. */
-struct wording {
-    Tcl_DString name;
-    Tcl_DString user;
-    struct pa_tcl_wish wish;
-};
-
-/* Whatever it returns, end_wording() is due. */
-static int begin_wording(struct wording *wording, Tcl_Interp *interp, Tcl_Obj *application)
-{
-    Tcl_DStringInit(&wording->user);
-    int code = pa_tcl_utf8_get(interp, "application name", application, &wording->name);
-    if (code == TCL_OK)
-        code = pa_tcl_self_user(interp, &wording->user);
-    return code;
-}
-
-static const struct pa_tcl_wish *wish_of(struct wording *wording,
-                                         const struct pa_tcl_object *object)
-{
-    wording->wish =
-        (struct pa_tcl_wish){Tcl_DStringValue(&wording->name), Tcl_DStringValue(&wording->user),
-                             object->options.timeout_ms};
-    return &wording->wish;
-}
-
-static void end_wording(struct wording *wording)
-{
-    Tcl_DStringFree(&wording->name);
-    Tcl_DStringFree(&wording->user);
-}
-
-static int allocate(struct pa_tcl_object *object, Tcl_Interp *interp, Tcl_Obj *application,
-                    int count, Tcl_Obj *const options[])
-{
-    struct pa_tcl_switches switches;
-    struct wording wording;
-    int code = begin_wording(&wording, interp, application);
-    if (code == TCL_OK && count == 0) {
-        code = pa_tcl_allocate(object->call, interp, wish_of(&wording, object));
-    } else if (code == TCL_OK) {
-        code = pa_tcl_switches_parse(&switches, interp, PA_VERB_ALLOCATE, count, options);
-        if (code == TCL_OK)
-            code =
-                pa_tcl_allocate_so(object->call, interp, wish_of(&wording, object), &switches);
-        pa_tcl_switches_deinit(&switches);
-    }
-    end_wording(&wording);
-    return code;
-}
 
 static const char allocate_usage[] = "?application? ?option value ...?";
 
 /* An odd number of words begins with the application: so it may be named like an option. */
 static int method_allocate_port(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
+    struct pa_tcl_object *object = self;
     int named = (objc - 2) % 2;
     if (!named && objc > 2 && *Tcl_GetString(objv[2]) != '-') {
         Tcl_WrongNumArgs(interp, 2, objv, allocate_usage);
         return TCL_ERROR;
     }
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
     Tcl_Obj *application = named ? objv[2] : pa_tcl_self_name(interp);
     Tcl_IncrRefCount(application);
-    int code = allocate(self, interp, application, objc - 2 - named, objv + 2 + named);
+    int code =
+        pa_tcl_errand_allocate(errand, interp, application, pa_call_may_hold(object->call),
+                               objc - 2 - named, objv + 2 + named);
     Tcl_DecrRefCount(application);
-    return code;
+    return run(object, interp, errand, code);
 }
 
 /* A call of its own for a channel that listens. */
@@ -297,47 +305,90 @@ static int new_call(const struct pa_tcl_object *object, Tcl_Interp *interp,
 static int method_listen(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     struct pa_tcl_object *object = self;
-    struct pa_tcl_switches switches;
-    struct wording wording;
-    struct pa_call *call;
-    int code = begin_wording(&wording, interp, objv[2]);
-    if (code == TCL_OK) {
-        code = pa_tcl_switches_parse(&switches, interp, PA_VERB_LISTEN, objc - 4, objv + 4);
-        if (code == TCL_OK)
-            code = new_call(object, interp, &call);
-        if (code == TCL_OK)
-            code = pa_tcl_allocate_listener(call, interp, object->home,
-                                            wish_of(&wording, object), &switches, objv[3]);
-        pa_tcl_switches_deinit(&switches);
-    }
-    end_wording(&wording);
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    int code = pa_tcl_errand_listen(errand, interp, object->home, objv[2], objv[3], objc - 4,
+                                    objv + 4);
+    if (code != TCL_OK || pa_tcl_reply_is_wanted(&errand->switches))
+        return run(object, interp, errand, code);
+    struct pa_call *call = NULL;
+    code = new_call(object, interp, &call);
+    if (code == TCL_OK)
+        code = wait_for(object, interp, errand, &call);
+    pa_call_free(call);
+    pa_tcl_errand_free(errand);
     return code;
 }
 
 static int method_release(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
+    if (expect_pairs(interp, objc, objv, 3, release_usage) != TCL_OK)
+        return TCL_ERROR;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand,
+               pa_tcl_errand_release(errand, interp, objv[2], objc - 3, objv + 3));
+}
+
+static int method_change(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand,
+               pa_tcl_errand_change(errand, interp, objv[2], objc - 3, objv + 3));
+}
+
+/* ------------------------------------------------------------- watching -- */
+
+static int method_watch(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_object *object = self;
+    struct pa_tcl_server server;
+    Tcl_DString host;
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_watch_start(&object->jobs, &server, objv[2], objc - 3, objv + 3);
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+static int method_unwatch(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    (void)interp;
     (void)objc;
     struct pa_tcl_object *object = self;
-    struct pa_failure why;
-    uint16_t port;
-    if (pa_tcl_switch_port(interp, objv[2], &port) != TCL_OK)
+    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_watch, objv[2]);
+}
+
+static int method_wait(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    struct pa_tcl_object *object = self;
+    struct pa_tcl_server server;
+    Tcl_DString host;
+    int named;
+    if (expect_server(interp, objc, objv, &named) != TCL_OK)
         return TCL_ERROR;
-    if (pa_call_release(object->call, port, object->options.timeout_ms, &why) != 0)
-        return pa_tcl_error_failure(interp, &why);
-    return TCL_OK;
+    int code = server_of(object, interp, &server, &host);
+    if (code == TCL_OK)
+        code = pa_tcl_await(&object->jobs, &server, objv[2], named ? objv[3] : NULL,
+                            objc - 3 - named, objv + 3 + named);
+    Tcl_DStringFree(&host);
+    return code;
+}
+
+static int method_cancel(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    (void)interp;
+    (void)objc;
+    struct pa_tcl_object *object = self;
+    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_async, objv[2]);
 }
 
 /* ----------------------------------------------------------- connection -- */
 
 static int method_open_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
-    (void)objc;
-    (void)objv;
-    struct pa_tcl_object *object = self;
-    struct pa_failure why;
-    if (pa_call_open(object->call, object->options.timeout_ms, &why) != 0)
-        return pa_tcl_error_failure(interp, &why);
-    return TCL_OK;
+    if (expect_pairs(interp, objc, objv, 2, options_usage) != TCL_OK)
+        return TCL_ERROR;
+    struct pa_tcl_errand *errand = pa_tcl_errand_new();
+    return run(self, interp, errand, pa_tcl_errand_open(errand, interp, objc - 2, objv + 2));
 }
 
 static int method_close_server(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
@@ -368,15 +419,19 @@ static const struct pa_tcl_method method_table[] = {
     /* Closes the connection that OpenServer made, unless it holds ports by now. */
     {"CloseServer", method_close_server, 0, 0, NULL},
     /* Connects now and keeps the connection for the calls to come. */
-    {"OpenServer", method_open_server, 0, 0, NULL},
+    {"OpenServer", method_open_server, 0, -1, options_usage},
     /*
      * Asks for a port for the application, by default the script's own name, and
      * returns it. The port is the process's until it is released or the interpreter
      * is deleted. Options ask for several, for a certain one, and so on.
      */
     {"allocatePort", method_allocate_port, 0, -1, allocate_usage},
+    /* Breaks off an operation that was begun with -command; its command is not called. */
+    {"cancel", method_cancel, 1, 1, "token"},
     /* Returns the value of an option. */
     {"cget", method_cget, 1, 1, "option"},
+    /* Puts other attributes on a port of the user's. */
+    {"change", method_change, 1, -1, "port -attributes dictionary ?option value ...?"},
     /* Describes all options or one, or sets some: all of those given or none. */
     {"configure", method_configure, 0, -1, "?option? ?value option value ...?"},
     /* Sets the options in a list of names and values. */
@@ -384,19 +439,25 @@ static const struct pa_tcl_method method_table[] = {
     /* Deletes the allocator; the ports it allocated stay allocated. */
     {"destroy", method_destroy, 0, 0, NULL},
     /* Returns dictionaries of the ports in use whose name and user match the patterns. */
-    {"find", method_find, 0, -1, "?option value ...?"},
+    {"find", method_find, 0, -1, options_usage},
     /* Returns the port of a service of a user, by default the caller; "" if there is none. */
-    {"findServer", method_find_server, 1, 2, "service ?user?"},
+    {"findServer", method_find_server, 1, -1, server_usage},
     /* Returns the list of {user port} of a service. */
-    {"findServerAllUsers", method_find_server_all_users, 1, 1, "service"},
+    {"findServerAllUsers", method_find_server_all_users, 1, -1, users_usage},
     /* Tells about the allocator. */
     {"info", method_info, 1, -1, "command ?arg ...?"},
     /* Returns the list of {port application user} of all ports in use. */
-    {"listPorts", method_list_ports, 0, 0, NULL},
+    {"listPorts", method_list_ports, 0, -1, options_usage},
     /* Returns a channel like that of `socket -server`, on a port of the manager's. */
     {"listen", method_listen, 2, -1, "application command ?option value ...?"},
     /* Releases a port of the user's. */
-    {"release", method_release, 1, 1, "port"},
+    {"release", method_release, 1, -1, release_usage},
+    /* Ends a watch; its command is not called any more. */
+    {"unwatch", method_unwatch, 1, 1, "token"},
+    /* Returns the port of a service as soon as there is one; serves events meanwhile. */
+    {"wait", method_wait, 1, -1, server_usage},
+    /* Has a command called with all ports, and then with each change. */
+    {"watch", method_watch, 1, -1, "command ?option value ...?"},
     {NULL, NULL, 0, 0, NULL},
 };
 
@@ -464,7 +525,8 @@ static int method_info(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const 
 
 /* -------------------------------------------------------------- command -- */
 
-static int object_command(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+/* A method may go on behind its return, with what it has put there; see pa_tcl_reply. */
+static int object_command_nr(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
 {
     struct pa_tcl_object *object = data;
     ++object->references;
@@ -473,10 +535,15 @@ static int object_command(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *con
     return code;
 }
 
+static int object_command(void *data, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
+{
+    return Tcl_NRCallObjProc(interp, object_command_nr, data, objc, objv);
+}
+
 static int create_command(struct pa_tcl_object *object, Tcl_Interp *interp, const char *name)
 {
-    object->command =
-        Tcl_CreateObjCommand(interp, name, object_command, object, command_deleted);
+    object->command = Tcl_NRCreateCommand(interp, name, object_command, object_command_nr,
+                                          object, command_deleted);
     if (object->command)
         return TCL_OK;
     return pa_tcl_error_usage(interp, Tcl_ObjPrintf("cannot create the command \"%s\"", name));
@@ -489,6 +556,7 @@ int pa_tcl_object_new(Tcl_Interp *interp, struct pa_tcl_home *home, const char *
     *object = (struct pa_tcl_object){.references = 1, .home = pa_tcl_home_ref(home)};
     pa_tcl_options_init(&object->options);
     object->call = pa_call_new(NULL, 0);
+    object->jobs = (struct pa_tcl_jobs){interp, object->home, object->call, NULL};
     if (object->call)
         pa_call_set_hold(object->call, true);
     int code = object->call ? configure(object, interp, count, words) : report_memory(interp);

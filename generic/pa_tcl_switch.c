@@ -11,37 +11,48 @@ enum kind {
     NUMBER, /* from min to max */
     TRUTH,  /* min is stored for false, min + 1 for true */
     TEXT,   /* `max` is an enum pa_tcl_text */
+    WORD,   /* as it is; an empty one is none */
 };
 
 #define OF(verb)   (1u << (verb))
 #define ALLOCATE   OF(PA_VERB_ALLOCATE)
 #define LISTEN     OF(PA_VERB_LISTEN)
 #define FIND       OF(PA_VERB_FIND)
-#define AT(member) offsetof(struct pa_keys, member)
+#define WATCH      OF(PA_VERB_WATCH)
+#define CHANGE     OF(PA_VERB_CHANGE)
+#define WAIT       OF(PA_TCL_SWITCH_WAIT)
+#define ANY        (~WATCH) /* that is answered once */
+#define AT(member) offsetof(struct pa_tcl_switches, keys.member)
 
 struct row {
     const char *name;
     unsigned verbs; /* that have it */
     enum kind kind;
-    size_t offset; /* in struct pa_keys */
+    size_t offset; /* in struct pa_tcl_switches */
     int min;
     int max;
     const char *what; /* it is; for messages */
 };
 
 static const struct row row_table[] = {
-    {"-attributes", ALLOCATE | LISTEN, TEXT, AT(attributes), 0, PA_TCL_TEXT_ATTRIBUTES,
+    {"-attributes", ALLOCATE | LISTEN | CHANGE, TEXT, AT(attributes), 0, PA_TCL_TEXT_ATTRIBUTES,
      "attributes"},
     {"-backlog", LISTEN, NUMBER, AT(backlog), 1, PA_KEYS_BACKLOG_MAX,
      "a number of connections"},
+    {"-command", ANY, WORD, offsetof(struct pa_tcl_switches, command), 0, 0, NULL},
+    {"-coroutine", ANY, TRUTH, offsetof(struct pa_tcl_switches, coroutine), 0, 0, NULL},
     {"-count", ALLOCATE, NUMBER, AT(count), 1, PA_KEYS_COUNT_MAX, "a number of ports"},
     {"-exact", ALLOCATE | LISTEN, TRUTH, AT(exact), 0, 0, NULL},
     {"-hold", ALLOCATE, TRUTH, AT(hold), PA_HOLD_NO, 0, NULL},
     {"-myaddr", LISTEN, TEXT, AT(address), 0, PA_TCL_TEXT_ADDRESS, "address"},
-    {"-name", FIND, TEXT, AT(name_pattern), 0, PA_TCL_TEXT_NAME, "pattern"},
+    {"-name", FIND | WATCH, TEXT, AT(name_pattern), 0, PA_TCL_TEXT_NAME, "pattern"},
+    {"-poll", WATCH, NUMBER, offsetof(struct pa_tcl_switches, poll_ms),
+     PA_TCL_SWITCH_POLL_MIN_MS, PA_TCL_SWITCH_WAIT_MAX_MS, "a number of milliseconds"},
     {"-port", ALLOCATE | LISTEN, NUMBER, AT(port), 1, UINT16_MAX, "a port"},
+    {"-timeout", WAIT, NUMBER, offsetof(struct pa_tcl_switches, timeout_ms), 0,
+     PA_TCL_SWITCH_WAIT_MAX_MS, "a number of milliseconds"},
     {"-unique", ALLOCATE, TRUTH, AT(unique), 0, 0, NULL},
-    {"-user", FIND, TEXT, AT(user_pattern), 0, PA_TCL_TEXT_USER, "pattern"},
+    {"-user", FIND | WATCH, TEXT, AT(user_pattern), 0, PA_TCL_TEXT_USER, "pattern"},
     {"-wait", ALLOCATE | LISTEN, NUMBER, AT(wait_ms), 0, PA_KEYS_WAIT_MAX_MS,
      "a number of milliseconds"},
     {NULL, 0, NUMBER, 0, 0, 0, NULL},
@@ -71,14 +82,34 @@ static int read_truth(Tcl_Interp *interp, Tcl_Obj *word, const struct row *row,
     return TCL_OK;
 }
 
+static void forget(Tcl_Obj **place)
+{
+    if (*place)
+        Tcl_DecrRefCount(*place);
+    *place = NULL;
+}
+
+static void read_word(Tcl_Obj *word, Tcl_Obj **place)
+{
+    forget(place);
+    if (!*Tcl_GetString(word))
+        return;
+    *place = word;
+    Tcl_IncrRefCount(word);
+}
+
 static int take(struct pa_tcl_switches *switches, Tcl_Interp *interp, const struct row *row,
                 Tcl_Obj *word)
 {
-    void *place = (char *)&switches->keys + row->offset;
+    void *place = (char *)switches + row->offset;
     if (row->kind == NUMBER)
         return read_number(interp, word, row, place);
     if (row->kind == TRUTH)
         return read_truth(interp, word, row, place);
+    if (row->kind == WORD) {
+        read_word(word, place);
+        return TCL_OK;
+    }
     Tcl_DString *text = &switches->texts[row->max];
     Tcl_DStringFree(text);
     int code = pa_tcl_utf8_get(interp, row->what, word, text);
@@ -98,12 +129,17 @@ static const struct row *find(Tcl_Interp *interp, enum pa_verb verb, Tcl_Obj *na
     return NULL;
 }
 
-int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
-                          enum pa_verb verb, Tcl_Size count, Tcl_Obj *const words[])
+void pa_tcl_switches_init(struct pa_tcl_switches *switches)
 {
     *switches = (struct pa_tcl_switches){.keys = PA_KEYS_INIT};
     for (int i = 0; i < PA_TCL_TEXTS; ++i)
         Tcl_DStringInit(&switches->texts[i]);
+}
+
+int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
+                          enum pa_verb verb, Tcl_Size count, Tcl_Obj *const words[])
+{
+    pa_tcl_switches_init(switches);
     for (Tcl_Size i = 0; i < count; i += 2) {
         const struct row *row = find(interp, verb, words[i]);
         if (!row)
@@ -113,6 +149,8 @@ int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
                                       Tcl_ObjPrintf("value for \"%s\" missing", row->name));
         if (take(switches, interp, row, words[i + 1]) != TCL_OK)
             return TCL_ERROR;
+        switches->telling += row->verbs == ANY ? 1 : 0;
+        switches->has_timeout |= row->verbs == WAIT;
         switches->has_hold |= row->offset == AT(hold);
         switches->has_count |= row->offset == AT(count);
     }
@@ -121,6 +159,7 @@ int pa_tcl_switches_parse(struct pa_tcl_switches *switches, Tcl_Interp *interp,
 
 void pa_tcl_switches_deinit(struct pa_tcl_switches *switches)
 {
+    forget(&switches->command);
     for (int i = 0; i < PA_TCL_TEXTS; ++i)
         Tcl_DStringFree(&switches->texts[i]);
 }

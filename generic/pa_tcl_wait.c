@@ -15,8 +15,6 @@
 #include "pa_tcl_error.h"
 #include "pa_tcl_utf8.h"
 
-#include <stdbool.h>
-
 /* One try; shared by two threads until the second is joined. */
 struct attempt {
     const char *host;
@@ -80,7 +78,7 @@ static int check_interp(Tcl_Interp *interp)
     return Tcl_LimitCheck(interp);
 }
 
-static int serve_events_until(const bool *done, Tcl_Interp *interp)
+int pa_tcl_wait_until(const bool *done, Tcl_Interp *interp)
 {
     int code = TCL_OK;
     while (!*done && code == TCL_OK) {
@@ -103,7 +101,7 @@ static int run_attempt(struct attempt *attempt, Tcl_Interp *interp)
         attempt->answered = ask(attempt);
         return TCL_OK;
     }
-    int code = serve_events_until(&attempt->over, interp);
+    int code = pa_tcl_wait_until(&attempt->over, interp);
     int result;
     Tcl_JoinThread(thread, &result);
     Tcl_DeleteEvents(is_event_of, attempt);
@@ -119,7 +117,7 @@ static int pause_for(int interval_ms, Tcl_Interp *interp)
 {
     bool expired = false;
     Tcl_TimerToken timer = Tcl_CreateTimerHandler(interval_ms, timer_expired, &expired);
-    int code = serve_events_until(&expired, interp);
+    int code = pa_tcl_wait_until(&expired, interp);
     Tcl_DeleteTimerHandler(timer);
     return code;
 }

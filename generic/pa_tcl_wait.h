@@ -7,6 +7,14 @@
 
 #include "pa_tcl_compat.h"
 
+#include <stdbool.h>
+
+/*
+ * Serves events until *done, which one of them sets. TCL_OK, or TCL_ERROR with a
+ * message: the interpreter was deleted, cancelled or is out of its limits.
+ */
+int pa_tcl_wait_until(const bool *done, Tcl_Interp *interp);
+
 enum {
     PA_TCL_WAIT_INTERVAL_MS = 1000, /* between two tries, when the script does not say */
     PA_TCL_WAIT_TRY_MS = 2000,      /* for one try */

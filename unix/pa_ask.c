@@ -13,7 +13,8 @@
 
 static int fail_memory(struct pa_failure *why)
 {
-    return pa_failure_set(why, PA_E_CLIENT_MEMORY);
+    pa_failure_set(why, PA_E_CLIENT_MEMORY);
+    return PA_E_CLIENT_MEMORY;
 }
 
 /* ---------------------------------------------------------- connections -- */
@@ -296,8 +297,9 @@ static int ask_once(struct pa_call *call, const struct pa_ask *ask,
                     const struct pa_deadline *deadline, struct pa_failure *why)
 {
     int r = call->in_use ? 0 : connect_server(call, deadline, why);
-    if (r == 0)
-        r = talk(call, ask, deadline, why);
+    if (r != 0)
+        return r;
+    r = talk(call, ask, deadline, why);
     return r == PA_CONNECTION_OLD ? ask_old(call, ask, deadline, why) : r;
 }
 

@@ -149,18 +149,25 @@ int pa_call_connect(struct pa_call *call, int timeout_ms, int *fd, struct pa_fai
 
 /* --------------------------------------------------------------- errands -- */
 
-/* Runs an errand that has been begun, if r is 0. What it brought is in the errand then. */
+int pa_call_run(struct pa_call *call, struct pa_errand *errand, int timeout_ms,
+                struct pa_failure *why)
+{
+    int r;
+    do {
+        r = pa_ask(call, &errand->ask, timeout_ms, why);
+    } while (r != 0 && pa_errand_again(errand, r, why));
+    if (r == 0)
+        r = pa_errand_take(errand, call->in_use, why);
+    r = pa_errand_verdict(errand, call, r, why);
+    return pa_ask_finish(call, &errand->ask, r);
+}
+
+/* Runs an errand that has been begun, with r, and empties it if it failed. */
 static int run(struct pa_call *call, struct pa_errand *errand, int r, int timeout_ms,
                struct pa_failure *why)
 {
-    if (r == 0) {
-        do {
-            r = pa_ask(call, &errand->ask, timeout_ms, why);
-        } while (r != 0 && pa_errand_again(errand, r, why));
-    }
     if (r == 0)
-        r = pa_errand_take(errand, call->in_use, why);
-    pa_ask_finish(call, &errand->ask, r);
+        r = pa_call_run(call, errand, timeout_ms, why);
     if (r != 0 && r != PA_E_NO_SOCKET)
         pa_errand_deinit(errand);
     return r;
@@ -203,7 +210,7 @@ int pa_call_allocate_keys(struct pa_call *call, const char *name, const struct p
     return r;
 }
 
-static bool may_hold(const struct pa_call *call)
+bool pa_call_may_hold(const struct pa_call *call)
 {
     bool known = call->hello.words.count > 0;
     return call->hold && (!known || pa_call_can(call, "hold"));
@@ -213,7 +220,7 @@ int pa_call_allocate(struct pa_call *call, const char *name, const char *user, i
                      uint16_t *port, struct pa_failure *why)
 {
     struct pa_errand errand;
-    int r = pa_errand_gimme(&errand, name, user, may_hold(call), why);
+    int r = pa_errand_gimme(&errand, name, user, pa_call_may_hold(call), why);
     r = run(call, &errand, r, timeout_ms, why);
     if (r == 0)
         *port = errand.grant.port;
@@ -253,12 +260,7 @@ int pa_call_change(struct pa_call *call, uint16_t port, const char *attributes, 
 {
     struct pa_errand errand;
     int r = pa_errand_change(&errand, port, attributes, why);
-    r = run(call, &errand, r, timeout_ms, why);
-    /* A manager that speaks protocol 2 and not this takes it for nonsense. */
-    if (r == PA_E_INVALID_REQUEST && !pa_call_can(call, "watch"))
-        r = pa_failure_set(why, PA_E_TOO_OLD, pa_call_host(call), pa_call_port(call),
-                           pa_verb_word(PA_VERB_CHANGE));
-    return r;
+    return run(call, &errand, r, timeout_ms, why);
 }
 
 int pa_call_listen(struct pa_call *call, const char *name, const struct pa_keys *keys,

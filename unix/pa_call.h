@@ -112,6 +112,9 @@ int pa_call_allocate(struct pa_call *call, const char *name, const char *user, i
  */
 void pa_call_set_hold(struct pa_call *call, bool hold);
 
+/* Whether that is to be asked for: it is on, and not known to be in vain. */
+bool pa_call_may_hold(const struct pa_call *call);
+
 /* ----------------------------------------------------------- protocol 2 -- */
 
 /* What was allocated. */

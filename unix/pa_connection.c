@@ -141,13 +141,15 @@ static int wait_for(struct pa_connection *connection, short events,
     return go_on(connection, events, deadline);
 }
 
+enum { MORE = PA_CONNECTION_WAIT + 1 }; /* the reply goes on */
+
 /* What the client made of the bytes from *cursor to `end`. */
 static int take_bytes(struct pa_connection *connection, const char *cursor, const char *end,
-                      const struct pa_deadline *deadline, struct pa_failure *why)
+                      struct pa_failure *why)
 {
     int r = pa_client_feed(&connection->client, &cursor, end, why);
     if (r == PA_CLIENT_MORE)
-        return go_on(connection, POLLIN, deadline);
+        return MORE;
     if (r == PA_CLIENT_OLD)
         return PA_CONNECTION_OLD;
     pa_client_take_idle(&connection->client, cursor, (size_t)(end - cursor));
@@ -156,19 +158,20 @@ static int take_bytes(struct pa_connection *connection, const char *cursor, cons
     return r == PA_CLIENT_FAILED ? (int)why->error : 0;
 }
 
+/* Adds to *taken. */
 static int receive_some(struct pa_connection *connection, const struct pa_deadline *deadline,
-                        struct pa_failure *why)
+                        size_t *taken, struct pa_failure *why)
 {
-    static const struct pa_deadline at_once = {0, 0};
     char bytes[RECEIVE_BYTES];
     size_t size = 0;
-    int r = pa_unix_receive(connection->fd, bytes, sizeof bytes, &at_once, &size,
-                            &connection->passed);
-    if (r == PA_SOCKET_TIMEOUT)
+    int r =
+        pa_unix_receive_some(connection->fd, bytes, sizeof bytes, &size, &connection->passed);
+    if (r == -EAGAIN)
         return wait_for(connection, POLLIN, deadline, why);
     if (r < 0 || size == 0)
         return fail_closed(connection, -r, why);
-    return take_bytes(connection, bytes, bytes + size, deadline, why);
+    *taken += size;
+    return take_bytes(connection, bytes, bytes + size, why);
 }
 
 /* 0 when all has been sent, or the manager has closed. */
@@ -208,7 +211,13 @@ int pa_connection_step(struct pa_connection *connection, const struct pa_deadlin
                        struct pa_failure *why)
 {
     int r = connection->unsent_size > 0 ? send_some(connection, deadline, why) : 0;
-    return r != 0 ? r : receive_some(connection, deadline, why);
+    if (r != 0)
+        return r;
+    size_t taken = 0;
+    do {
+        r = receive_some(connection, deadline, &taken, why);
+    } while (r == MORE && taken < RECEIVE_BYTES);
+    return r == MORE ? go_on(connection, POLLIN, deadline) : r;
 }
 
 int pa_connection_finish(struct pa_connection *connection, const struct pa_deadline *deadline,

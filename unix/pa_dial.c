@@ -142,24 +142,31 @@ static int fail_connect(const struct pa_dial *dial, struct pa_failure *why)
     return pa_failure_set(why, PA_E_CONNECT, pa_socket_reason(-dial->last));
 }
 
+/* On this host it has mostly connected by now. */
+static int begin_address(struct pa_dial *dial)
+{
+    struct pa_address *address = &dial->addresses.list[dial->next];
+    struct pa_deadline until = share(dial, dial->addresses.count - dial->next);
+    set_port(address, dial->port);
+    int r = connect_address(dial, address);
+    if (r != -EINPROGRESS)
+        return r;
+    wait_for(dial, dial->fd, POLLOUT, &until);
+    return look_at_socket(dial);
+}
+
 static int step_tcp(struct pa_dial *dial, struct pa_failure *why)
 {
-    if (dial->fd >= 0) {
-        int r = look_at_socket(dial);
-        if (r == -EINPROGRESS)
-            return PA_DIAL_WAIT;
+    int r = dial->fd >= 0 ? look_at_socket(dial) : begin_address(dial);
+    while (r != -EINPROGRESS) {
         take_result(dial, r);
+        if (dial->is_connected)
+            return 0;
+        if (dial->next == dial->addresses.count)
+            return fail_connect(dial, why);
+        r = begin_address(dial);
     }
-    while (!dial->is_connected && dial->next < dial->addresses.count) {
-        struct pa_address *address = &dial->addresses.list[dial->next];
-        struct pa_deadline until = share(dial, dial->addresses.count - dial->next);
-        set_port(address, dial->port);
-        int r = connect_address(dial, address);
-        if (r == -EINPROGRESS)
-            return wait_for(dial, dial->fd, POLLOUT, &until);
-        take_result(dial, r);
-    }
-    return dial->is_connected ? 0 : fail_connect(dial, why);
+    return PA_DIAL_WAIT;
 }
 
 /* 0 when there are addresses. */

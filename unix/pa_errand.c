@@ -187,6 +187,17 @@ bool pa_errand_again(struct pa_errand *errand, int r, struct pa_failure *why)
     return false;
 }
 
+/* A manager that speaks protocol 2 and not CHANGE takes it for nonsense. */
+int pa_errand_verdict(const struct pa_errand *errand, const struct pa_call *call, int r,
+                      struct pa_failure *why)
+{
+    if (errand->verb == PA_VERB_CHANGE && r == PA_E_INVALID_REQUEST &&
+        !pa_call_can(call, "watch"))
+        return pa_failure_set(why, PA_E_TOO_OLD, pa_call_host(call), pa_call_port(call),
+                              pa_verb_word(PA_VERB_CHANGE));
+    return r;
+}
+
 /* --------------------------------------------------------------- answers -- */
 
 /* Keeps what FIND would have found. 0, or -ENOMEM with the listing empty. */

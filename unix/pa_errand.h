@@ -70,12 +70,26 @@ int pa_errand_listen(struct pa_errand *errand, const char *name, const struct pa
 bool pa_errand_again(struct pa_errand *errand, int r, struct pa_failure *why);
 
 /*
+ * The error that it is in the end, when it failed with r and is not to be put once
+ * more; 0 stays 0.
+ */
+int pa_errand_verdict(const struct pa_errand *errand, const struct pa_call *call, int r,
+                      struct pa_failure *why);
+
+/*
  * Takes the answer from the connection, which notes the ports that it holds now.
  * 0; PA_E_PROTOCOL; PA_E_NO_SOCKET: the socket of LISTEN did not arrive, the port
  * of the grant stays allocated; PA_E_CLIENT_MEMORY.
  */
 int pa_errand_take(struct pa_errand *errand, struct pa_connection *connection,
                    struct pa_failure *why);
+
+/*
+ * Puts it to a manager, once more if it is to be, and takes the answer: what all calls
+ * of pa_call do. 0 or an enum pa_error with *why filled in.
+ */
+int pa_call_run(struct pa_call *call, struct pa_errand *errand, int timeout_ms,
+                struct pa_failure *why);
 
 /* Frees what is in it. */
 void pa_errand_deinit(struct pa_errand *errand);

@@ -43,6 +43,7 @@ enum state {
 struct pa_follow {
     enum state state;
     struct pa_task task;
+    struct pa_errand errand; /* the task's, while it asks for a list */
     bool has_task;
     struct pa_watch watch;
     struct pa_wait wait;
@@ -55,6 +56,7 @@ struct pa_follow {
     struct pa_keys keys; /* patterns, which are in `text` */
     char *text;
     unsigned failures; /* in a row */
+    int poll_ms;
     int timeout_ms;
     int port;
     char host[];
@@ -66,6 +68,7 @@ static void drop_task(struct pa_follow *follow)
 {
     if (follow->has_task)
         pa_task_deinit(&follow->task);
+    pa_errand_deinit(&follow->errand);
     follow->has_task = false;
 }
 
@@ -106,7 +109,11 @@ static struct pa_follow *make(const char *host, int port, const char *name_patte
     struct pa_follow *follow = malloc(sizeof *follow + size);
     if (!follow)
         return NULL;
-    *follow = (struct pa_follow){.watch = PA_WATCH_INIT, .keys = PA_KEYS_INIT, .port = port};
+    *follow = (struct pa_follow){.watch = PA_WATCH_INIT,
+                                 .keys = PA_KEYS_INIT,
+                                 .errand = {.fd = -1},
+                                 .poll_ms = PA_FOLLOW_POLL_MS,
+                                 .port = port};
     memcpy(follow->host, host, size);
     follow->received = malloc(RECEIVE_BYTES);
     follow->text = malloc(text_size(name_pattern) + text_size(user_pattern) + 1);
@@ -129,6 +136,11 @@ int pa_follow_new(struct pa_follow **made, const char *host, int port, const cha
     int r = pa_watch_request(&follow->request, name_pattern, user_pattern, why);
     *made = r == 0 ? follow : pa_follow_free(follow);
     return r < 0 ? pa_failure_set(why, PA_E_CLIENT_MEMORY) : r;
+}
+
+void pa_follow_set_poll(struct pa_follow *follow, int poll_ms)
+{
+    follow->poll_ms = poll_ms;
 }
 
 bool pa_follow_polls(const struct pa_follow *follow)
@@ -183,6 +195,11 @@ static int give_up(struct pa_follow *follow, int r)
     return follow->failures == 1 ? r : PA_FOLLOW_WAIT;
 }
 
+bool pa_follow_break(struct pa_follow *follow)
+{
+    return give_up(follow, PA_E_CLOSED) != PA_FOLLOW_WAIT;
+}
+
 /* ------------------------------------------------------------------ tasks -- */
 
 static int begin_task(struct pa_follow *follow, enum state state, struct pa_failure *why)
@@ -190,9 +207,11 @@ static int begin_task(struct pa_follow *follow, enum state state, struct pa_fail
     drop_task(follow);
     follow->state = state;
     follow->has_task = true;
-    int r = pa_task_init(&follow->task, follow->host, follow->port, why);
-    if (r == 0 && state == POLLING)
-        r = pa_errand_find(&follow->task.errand, &follow->keys, why);
+    bool asks = state == POLLING;
+    int r = pa_task_init(&follow->task, follow->host, follow->port,
+                         asks ? &follow->errand : NULL, why);
+    if (r == 0 && asks)
+        r = pa_errand_find(&follow->errand, &follow->keys, why);
     return r != 0 ? r : pa_task_begin(&follow->task, follow->timeout_ms, why);
 }
 
@@ -247,19 +266,25 @@ static void send_request(struct pa_follow *follow)
         follow->sent = follow->request.size;
 }
 
-static int wait_for_bytes(struct pa_follow *follow, struct pa_failure *why)
+/* There may be more bytes at once: but a step takes no more of them than it has room for. */
+static int go_on(struct pa_follow *follow)
 {
     static const struct pa_deadline never = {.at_ns = INT64_MAX};
+    bool is_sent = follow->sent == follow->request.size;
+    follow->wait =
+        (struct pa_wait){.fd = connection_of(follow)->fd,
+                         .events = (short)(is_sent ? POLLIN : POLLIN | POLLOUT),
+                         .until = pa_watch_is_on(&follow->watch) ? never : follow->deadline};
+    return PA_FOLLOW_WAIT;
+}
+
+static int wait_for_bytes(struct pa_follow *follow, struct pa_failure *why)
+{
     const struct pa_connection *connection = connection_of(follow);
-    bool is_on = pa_watch_is_on(&follow->watch);
-    if (!is_on && pa_deadline_left_ms(&follow->deadline) == 0)
+    if (!pa_watch_is_on(&follow->watch) && pa_deadline_left_ms(&follow->deadline) == 0)
         return pa_failure_set(why, PA_E_TIMEOUT, follow->deadline.timeout_ms, "the answer of",
                               connection->host, connection->port);
-    bool is_sent = follow->sent == follow->request.size;
-    follow->wait = (struct pa_wait){.fd = connection->fd,
-                                    .events = (short)(is_sent ? POLLIN : POLLIN | POLLOUT),
-                                    .until = is_on ? never : follow->deadline};
-    return PA_FOLLOW_WAIT;
+    return go_on(follow);
 }
 
 static int receive(struct pa_follow *follow, struct pa_failure *why)
@@ -277,16 +302,23 @@ static int receive(struct pa_follow *follow, struct pa_failure *why)
     return 0;
 }
 
+static int feed(struct pa_follow *follow, struct pa_watch_event *event, struct pa_failure *why)
+{
+    return pa_watch_feed(&follow->watch, &follow->at, follow->end, event, why);
+}
+
 static int watch(struct pa_follow *follow, struct pa_watch_event *event, struct pa_failure *why)
 {
-    int r;
     send_request(follow);
-    while ((r = pa_watch_feed(&follow->watch, &follow->at, follow->end, event, why)) ==
-           PA_WATCH_MORE) {
+    int r = feed(follow, event, why);
+    if (r == PA_WATCH_MORE) {
         r = receive(follow, why);
         if (r != 0)
             return r;
+        r = feed(follow, event, why);
     }
+    if (r == PA_WATCH_MORE)
+        return go_on(follow);
     if (r == PA_WATCH_OLD)
         return begin_task(follow, POLLING, why);
     if (r < 0)
@@ -302,7 +334,7 @@ static int take_list(struct pa_follow *follow, struct pa_failure *why)
     if (r != 0)
         return r;
     /* The list has been searched, by the manager or by the task. */
-    r = pa_watch_compare(&follow->watch, &follow->task.errand.listing, NULL, NULL);
+    r = pa_watch_compare(&follow->watch, &follow->errand.listing, NULL, NULL);
     if (r < 0)
         return pa_failure_set(why, PA_E_CLIENT_MEMORY);
     follow->state = COMPARING;
@@ -321,7 +353,7 @@ static int compare(struct pa_follow *follow, struct pa_watch_event *event,
     if (pa_call_can(follow->task.call, "watch"))
         return begin_task(follow, CONNECTING, why);
     drop_task(follow);
-    rest(follow, IDLING, PA_FOLLOW_POLL_MS);
+    rest(follow, IDLING, follow->poll_ms);
     return PA_FOLLOW_WAIT;
 }
 

@@ -40,6 +40,10 @@ struct pa_follow;
 int pa_follow_new(struct pa_follow **made, const char *host, int port, const char *name_pattern,
                   const char *user_pattern, int timeout_ms, struct pa_failure *why);
 
+/* Sets how long an old manager is left alone between two lists, instead of PA_FOLLOW_POLL_MS.
+ */
+void pa_follow_set_poll(struct pa_follow *follow, int poll_ms);
+
 /* Closes the connection and frees it. NULL is legal; returns NULL. */
 struct pa_follow *pa_follow_free(struct pa_follow *follow);
 
@@ -47,13 +51,19 @@ struct pa_follow *pa_follow_free(struct pa_follow *follow);
 bool pa_follow_polls(const struct pa_follow *follow);
 
 /*
- * Goes on. 0 with *event, which is the caller's to deinit; more may be there
- * already. PA_FOLLOW_WAIT. Any other enum pa_error with *why filled in: there is
- * no manager, since just now; the next thing that is not PA_FOLLOW_WAIT is a
- * snapshot.
+ * Goes on, without blocking and not for long: it receives 64 KiB at most. 0 with *event, which
+ * is the caller's to deinit; more may be there already. PA_FOLLOW_WAIT. Any other enum pa_error
+ * with *why filled in: there is no manager, since just now; the next thing that is not
+ * PA_FOLLOW_WAIT is a snapshot.
  */
 int pa_follow_step(struct pa_follow *follow, struct pa_watch_event *event,
                    struct pa_failure *why);
+
+/*
+ * As if the connection had failed, for who cannot wait for it. Whether that is
+ * news, as an error of pa_follow_step() would be.
+ */
+bool pa_follow_break(struct pa_follow *follow);
 
 /* What it waits for, behind PA_FOLLOW_WAIT. */
 const struct pa_wait *pa_follow_wait(const struct pa_follow *follow);

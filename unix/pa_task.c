@@ -17,9 +17,10 @@ static_assert((int)PA_TASK_WAIT == (int)PA_DIAL_WAIT &&
                   (int)PA_TASK_WAIT == (int)PA_CONNECTION_WAIT,
               "a task hands on what its parts return");
 
-int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_failure *why)
+int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_errand *errand,
+                 struct pa_failure *why)
 {
-    *task = (struct pa_task){.errand = {.fd = -1}, .dial = {.fd = -1}};
+    *task = (struct pa_task){.errand = errand, .dial = {.fd = -1}};
     task->call = pa_call_new(host, port);
     return task->call ? 0 : pa_failure_set(why, PA_E_CLIENT_MEMORY);
 }
@@ -27,7 +28,6 @@ int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_fai
 void pa_task_deinit(struct pa_task *task)
 {
     pa_dial_deinit(&task->dial);
-    pa_errand_deinit(&task->errand);
     task->call = pa_call_free(task->call);
 }
 
@@ -42,13 +42,9 @@ static int dial(struct pa_task *task, struct pa_failure *why)
 int pa_task_begin(struct pa_task *task, int timeout_ms, struct pa_failure *why)
 {
     task->timeout_ms = timeout_ms;
-    task->deadline = pa_ask_deadline(&task->errand.ask, timeout_ms);
+    task->deadline = task->errand ? pa_ask_deadline(&task->errand->ask, timeout_ms)
+                                  : pa_deadline_in(timeout_ms);
     return dial(task, why);
-}
-
-static bool has_question(const struct pa_task *task)
-{
-    return task->errand.ask.line.size > 0 || task->errand.ask.old.size > 0;
 }
 
 static int step_dial(struct pa_task *task, struct pa_failure *why)
@@ -59,10 +55,10 @@ static int step_dial(struct pa_task *task, struct pa_failure *why)
     task->is_dialling = false;
     r = pa_ask_use(task->call, pa_connection_dialled(&task->dial), why);
     pa_dial_deinit(&task->dial);
-    if (r != 0 || !has_question(task))
+    if (r != 0 || !task->errand)
         return r;
     task->call->in_use->old = task->is_elder; /* however long that is remembered */
-    return pa_ask_put(task->call, &task->errand.ask, why);
+    return pa_ask_put(task->call, &task->errand->ask, why);
 }
 
 static int step_talk(struct pa_task *task, struct pa_failure *why)
@@ -86,7 +82,7 @@ static int step(struct pa_task *task, struct pa_failure *why)
 {
     for (;;) {
         int r = task->is_dialling ? step_dial(task, why) : 0;
-        if (r != 0 || !has_question(task))
+        if (r != 0 || !task->errand)
             return r;
         r = step_talk(task, why);
         if (r != PA_CONNECTION_OLD)
@@ -100,10 +96,12 @@ static int step(struct pa_task *task, struct pa_failure *why)
 int pa_task_step(struct pa_task *task, struct pa_failure *why)
 {
     int r = step(task, why);
-    if (r == 0 && has_question(task))
-        return pa_errand_take(&task->errand, task->call->in_use, why);
-    if (r == 0 || r == PA_TASK_WAIT || !pa_errand_again(&task->errand, r, why))
+    if (r == PA_TASK_WAIT || !task->errand)
         return r;
+    if (r == 0)
+        return pa_errand_take(task->errand, task->call->in_use, why);
+    if (!pa_errand_again(task->errand, r, why))
+        return pa_errand_verdict(task->errand, task->call, r, why);
     pa_ask_retire(task->call);
     r = pa_task_begin(task, task->timeout_ms, why);
     return r != 0 ? r : pa_task_step(task, why);

@@ -5,10 +5,9 @@
  * An errand to a port manager that never blocks, for who has an event loop: it
  * does what a call of pa_call does, on a connection of its own.
  *
- * pa_task_init(), one of pa_errand's functions on task->errand, pa_task_begin();
- * then pa_task_step() at first and whenever what pa_task_wait() says has come,
- * until it returns something else than PA_TASK_WAIT; pa_task_deinit() at any time.
- * Not thread-safe: one thread at a time.
+ * pa_task_init(), pa_task_begin(), then pa_task_step() at first and whenever what
+ * pa_task_wait() says has come, until it returns something else than PA_TASK_WAIT;
+ * pa_task_deinit() at any time. Not thread-safe: one thread at a time.
  */
 
 #include "pa_call.h"
@@ -20,7 +19,7 @@
 enum { PA_TASK_WAIT = PA_ERROR_COUNT + 1 };
 
 struct pa_task {
-    struct pa_errand errand;  /* what it brings, in the end */
+    struct pa_errand *errand; /* the caller's */
     struct pa_call *call;     /* owned; has the connection */
     struct pa_portfile place; /* of the manager */
     struct pa_dial dial;      /* while there is no connection */
@@ -30,19 +29,21 @@ struct pa_task {
     int timeout_ms;
 };
 
-/* For the manager on `host` and `port`, as pa_call_new() has it. 0 or PA_E_CLIENT_MEMORY with
- * *why filled in; either way pa_task_deinit() is due. */
-int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_failure *why);
-
 /*
- * Begins to connect. `timeout_ms` is the time for all together, as for a call.
- * With an errand that is not begun there is nothing to ask: the task is over when it is
- * connected, and its call keeps the connection.
+ * For the manager on `host` and `port`, as pa_call_new() has it. `errand` is begun by
+ * the caller, who frees it behind the task; NULL: there is nothing to ask, the task is
+ * over when it is connected. 0 or PA_E_CLIENT_MEMORY with *why filled in; either way
+ * pa_task_deinit() is due.
  */
+int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_errand *errand,
+                 struct pa_failure *why);
+
+/* Begins to connect. `timeout_ms` is the time for all together, as for a call. 0, or
+ * PA_E_CONNECT with *why filled in: the port is none. */
 int pa_task_begin(struct pa_task *task, int timeout_ms, struct pa_failure *why);
 
 /*
- * Goes on. 0: what was asked for is in task->errand. PA_TASK_WAIT. Else what the
+ * Goes on. 0: what was asked for is in the errand. PA_TASK_WAIT. Else what the
  * call of pa_call returns, an enum pa_error with *why filled in.
  */
 int pa_task_step(struct pa_task *task, struct pa_failure *why);

@@ -117,6 +117,19 @@ int pa_tcp_resolve(const char *host, char *text, size_t size, struct pa_failure 
     return r == 0 ? 0 : pa_failure_set(why, PA_E_RESOLVE, host, gai_strerror(r));
 }
 
+int pa_tcp_choose(const struct pa_addresses *addresses, char *text, size_t size,
+                  struct pa_failure *why)
+{
+    const struct pa_address *best = addresses->list;
+    for (size_t i = 0; i < addresses->count; ++i)
+        if (addresses->list[i].socket.any.sa_family == AF_INET &&
+            best->socket.any.sa_family != AF_INET)
+            best = &addresses->list[i];
+    int r = getnameinfo(&best->socket.any, best->size, text, (socklen_t)size, NULL, 0,
+                        NI_NUMERICHOST);
+    return r == 0 ? 0 : pa_failure_set(why, PA_E_RESOLVE, "", gai_strerror(r));
+}
+
 /* ------------------------------------------------------------- accepting -- */
 
 int pa_tcp_accept(int fd, int *accepted, struct pa_tcp_name *peer)

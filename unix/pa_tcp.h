@@ -10,6 +10,7 @@
  */
 
 #include "pa_failure.h"
+#include "pa_lookup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,6 +57,10 @@ int pa_tcp_names(int fd, enum pa_tcp_end end, bool look_up,
  * of IPv4, else of IPv6. 0, or PA_E_RESOLVE with *why filled in.
  */
 int pa_tcp_resolve(const char *host, char *text, size_t size, struct pa_failure *why);
+
+/* The same of addresses that have been looked up, at least one. */
+int pa_tcp_choose(const struct pa_addresses *addresses, char *text, size_t size,
+                  struct pa_failure *why);
 
 /* Receives what is there, at most `size` bytes. Their number; 0: the end; -errno. */
 ssize_t pa_tcp_read(int fd, char *bytes, size_t size);

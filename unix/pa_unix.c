@@ -135,8 +135,8 @@ static void take_control(struct pa_unix_passed *passed, struct msghdr *message)
             take_fds(passed, control);
 }
 
-int pa_unix_receive(int fd, char *bytes, size_t size, const struct pa_deadline *deadline,
-                    size_t *received, struct pa_unix_passed *passed)
+int pa_unix_receive_some(int fd, char *bytes, size_t size, size_t *received,
+                         struct pa_unix_passed *passed)
 {
     union {
         struct cmsghdr header; /* for its alignment */
@@ -154,12 +154,19 @@ int pa_unix_receive(int fd, char *bytes, size_t size, const struct pa_deadline *
             *received = (size_t)n;
             return 0;
         }
-        if (errno == EAGAIN) {
-            int r = pa_socket_wait(fd, POLLIN, deadline);
-            if (r != 0)
-                return r;
-        } else if (errno != EINTR) {
+        if (errno != EINTR)
             return -errno;
-        }
     }
+}
+
+int pa_unix_receive(int fd, char *bytes, size_t size, const struct pa_deadline *deadline,
+                    size_t *received, struct pa_unix_passed *passed)
+{
+    int r;
+    while ((r = pa_unix_receive_some(fd, bytes, size, received, passed)) == -EAGAIN) {
+        r = pa_socket_wait(fd, POLLIN, deadline);
+        if (r != 0)
+            return r;
+    }
+    return r;
 }

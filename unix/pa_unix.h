@@ -50,6 +50,10 @@ struct pa_unix_passed {
 int pa_unix_receive(int fd, char *bytes, size_t size, const struct pa_deadline *deadline,
                     size_t *received, struct pa_unix_passed *passed);
 
+/* The same without waiting. 0 or -errno, -EAGAIN for nothing. */
+int pa_unix_receive_some(int fd, char *bytes, size_t size, size_t *received,
+                         struct pa_unix_passed *passed);
+
 /* Closes the descriptor, if there is one, and leaves it PA_UNIX_PASSED_NONE. */
 void pa_unix_passed_deinit(struct pa_unix_passed *passed);
 

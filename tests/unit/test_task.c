@@ -29,6 +29,7 @@ enum {
 
 static struct fake_manager manager;
 static struct pa_task task;
+static struct pa_errand errand;
 static struct pa_failure why;
 static struct pa_keys keys;
 
@@ -139,7 +140,8 @@ static void start(fake_answer *answer)
 
 static void begin(const char *name, int port)
 {
-    assert_int_equal(pa_task_init(&task, name, port, &why), 0);
+    errand = (struct pa_errand){.fd = -1};
+    assert_int_equal(pa_task_init(&task, name, port, &errand, &why), 0);
 }
 
 /* Goes on with the task as an event loop would. */
@@ -160,9 +162,15 @@ static int run(int timeout_ms)
     return r != 0 ? r : go_on();
 }
 
-static void finish(void)
+static void end(void)
 {
     pa_task_deinit(&task);
+    pa_errand_deinit(&errand);
+}
+
+static void finish(void)
+{
+    end();
     fake_manager_stop(&manager);
 }
 
@@ -178,10 +186,10 @@ static void a_listing_comes_without_blocking(void **state)
     (void)state;
     start(new_manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
-    assert_int_equal(task.errand.listing.count, 2);
-    assert_int_equal(task.errand.listing.entries[1].port, 30001);
+    assert_int_equal(errand.listing.count, 2);
+    assert_int_equal(errand.listing.entries[1].port, 30001);
     finish();
 }
 
@@ -190,9 +198,9 @@ static void hello_goes_along_with_the_request(void **state)
     (void)state;
     start(new_manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_find(&task.errand, &keys, &why), 0);
+    assert_int_equal(pa_errand_find(&errand, &keys, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
-    assert_int_equal(task.errand.listing.count, 1);
+    assert_int_equal(errand.listing.count, 1);
     assert_int_equal(atomic_load(&manager.connections), 1);
     assert_int_equal(requests(), 2);
     assert_true(pa_call_can(task.call, "find"));
@@ -206,16 +214,16 @@ static void an_old_manager_is_asked_in_its_way(void **state)
     for (int i = 0; i < 2; ++i) {
         begin(host, manager.port);
         keys.name_pattern = "a*";
-        assert_int_equal(pa_errand_find(&task.errand, &keys, &why), 0);
+        assert_int_equal(pa_errand_find(&errand, &keys, &why), 0);
         assert_int_equal(run(AMPLE_MS), 0);
-        assert_int_equal(task.errand.listing.count, 1);
-        assert_int_equal(task.errand.listing.entries[0].port, 30001);
-        pa_task_deinit(&task);
+        assert_int_equal(errand.listing.count, 1);
+        assert_int_equal(errand.listing.entries[0].port, 30001);
+        end();
         /* HELLO and LIST, each on a connection; then it is known */
         assert_int_equal(atomic_load(&manager.connections), 2 + i);
     }
     begin(host, manager.port);
-    assert_int_equal(pa_errand_release(&task.errand, 30001, &why), 0);
+    assert_int_equal(pa_errand_release(&errand, 30001, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_TOO_OLD);
     finish();
 }
@@ -225,7 +233,7 @@ static void a_refusal_has_its_code(void **state)
     (void)state;
     start(new_manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_release(&task.errand, 1, &why), 0);
+    assert_int_equal(pa_errand_release(&errand, 1, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_NOT_OWNER);
     assert_string_equal(why.text, "port 1 belongs to bob");
     finish();
@@ -240,13 +248,13 @@ static void a_hold_is_done_without_where_there_is_none(void **state)
             set_up(state);
         start(kinds[i]);
         begin(host, manager.port);
-        assert_int_equal(pa_errand_allocate_held(&task.errand, "app", &keys, &why), 0);
+        assert_int_equal(pa_errand_allocate_held(&errand, "app", &keys, &why), 0);
         assert_int_equal(run(AMPLE_MS), 0);
-        const struct pa_buf *line = &task.errand.ask.line;
+        const struct pa_buf *line = &errand.ask.line;
         assert_false(i == 0 && memmem(line->data, line->size, "-hold", 5));
-        pa_task_deinit(&task);
+        end();
         begin(host, manager.port);
-        assert_int_equal(pa_errand_gimme(&task.errand, "app", "ann", true, &why), 0);
+        assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
         assert_int_equal(run(AMPLE_MS), 0);
         assert_int_equal(pa_call_held(task.call), 1);
         finish();
@@ -261,11 +269,11 @@ static void ports_go_over_to_a_call(void **state)
     start(new_manager);
     struct pa_call *call = pa_call_new(host, manager.port);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_gimme(&task.errand, "app", "ann", true, &why), 0);
+    assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
-    assert_int_equal(task.errand.grant.port, 30005);
+    assert_int_equal(errand.grant.port, 30005);
     pa_call_adopt(call, task.call);
-    pa_task_deinit(&task);
+    end();
     assert_int_equal(pa_call_held(call), 1);
     assert_int_equal(pa_call_look(call, &why), 0);
     pa_call_forget(call, 30005);
@@ -280,9 +288,9 @@ static void ports_that_nobody_takes_go_with_the_task(void **state)
     (void)state;
     start(new_manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_gimme(&task.errand, "app", "ann", true, &why), 0);
+    assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
-    pa_task_deinit(&task);
+    end();
     assert_true(fake_manager_wait_closed(&manager, 1));
     fake_manager_stop(&manager);
 }
@@ -293,12 +301,12 @@ static void a_task_without_a_question_connects(void **state)
     start(new_manager);
     struct pa_call *call = pa_call_new(host, manager.port);
     struct pa_call *other = pa_call_new(host, 1);
-    begin(host, manager.port);
+    assert_int_equal(pa_task_init(&task, host, manager.port, NULL, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
     pa_call_adopt_open(other, task.call);
     assert_false(pa_call_is_open(other));
     pa_call_adopt_open(call, task.call);
-    pa_task_deinit(&task);
+    end();
     assert_int_equal(pa_call_ping(call, AMPLE_MS, &why), 0);
     assert_true(pa_call_is_open(call));
     assert_int_equal(atomic_load(&manager.connections), 1);
@@ -348,10 +356,10 @@ static void a_socket_comes_along(void **state)
     assert_true(fake_manager_start(&manager));
     write_port_file();
     begin("localhost", 0);
-    assert_int_equal(pa_errand_listen(&task.errand, "a", &keys, &why), 0);
+    assert_int_equal(pa_errand_listen(&errand, "a", &keys, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
-    assert_true(task.errand.fd >= 0);
-    assert_int_equal(task.errand.grant.port, 30006);
+    assert_true(errand.fd >= 0);
+    assert_int_equal(errand.grant.port, 30006);
     finish();
     close(manager.pass);
     remove_folder();
@@ -373,20 +381,20 @@ static void a_full_line_in_front_of_a_socket_is_waited_for(void **state)
     } while (connect(waiting[count++], (struct sockaddr *)&address, sizeof address) == 0);
     write_port_file();
     begin("localhost", 0);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
     assert_non_null(strstr(why.text, "a connection to"));
-    pa_task_deinit(&task);
+    end();
 
     begin("localhost", 0);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(pa_task_begin(&task, AMPLE_MS, &why), 0);
     assert_int_equal(pa_task_step(&task, &why), PA_TASK_WAIT);
     assert_int_equal(pa_task_wait(&task)->fd, -1);
     close(listener);
     unlink(socket_path);
     assert_int_equal(go_on(), PA_E_CONNECT); /* by TCP then, to port 1 */
-    pa_task_deinit(&task);
+    end();
     while (count > 0)
         close(waiting[--count]);
     remove_folder();
@@ -399,7 +407,7 @@ static void a_silent_manager_is_waited_for_until_the_deadline(void **state)
     (void)state;
     start(silent_manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
     assert_non_null(strstr(why.text, "the answer of"));
     finish();
@@ -411,7 +419,7 @@ static void the_time_in_line_counts_beyond_the_deadline(void **state)
     start(silent_manager);
     begin(host, manager.port);
     keys.wait_ms = 20;
-    assert_int_equal(pa_errand_allocate(&task.errand, "app", &keys, &why), 0);
+    assert_int_equal(pa_errand_allocate(&errand, "app", &keys, &why), 0);
     assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
     assert_non_null(strstr(why.text, "after 50 ms"));
     finish();
@@ -423,13 +431,13 @@ static void no_manager_is_no_connection(void **state)
     start(new_manager);
     fake_manager_stop(&manager);
     begin(host, manager.port);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_CONNECT);
-    pa_task_deinit(&task);
+    end();
     begin(host, 70000);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_CONNECT);
-    pa_task_deinit(&task);
+    end();
 }
 
 static void a_name_is_looked_up_in_a_thread(void **state)
@@ -438,16 +446,16 @@ static void a_name_is_looked_up_in_a_thread(void **state)
     snprintf(host, sizeof host, "127.0.0.1");
     start(new_manager);
     begin("hanging.test", manager.port);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(pa_task_begin(&task, AMPLE_MS, &why), 0);
     assert_int_equal(pa_task_step(&task, &why), PA_TASK_WAIT);
     assert_int_equal(pa_task_step(&task, &why), PA_TASK_WAIT);
     sem_post(&may_answer);
     assert_int_equal(go_on(), 0);
-    assert_int_equal(task.errand.listing.count, 2);
-    pa_task_deinit(&task);
+    assert_int_equal(errand.listing.count, 2);
+    end();
     begin("nowhere.test", manager.port);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_RESOLVE);
     finish();
 }
@@ -456,15 +464,15 @@ static void a_look_up_that_hangs_is_given_up(void **state)
 {
     (void)state;
     begin("hanging.test", 1);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
     assert_non_null(strstr(why.text, "the address of"));
-    pa_task_deinit(&task);
+    end();
     begin("hanging.test", 1);
-    assert_int_equal(pa_errand_list(&task.errand, &why), 0);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(pa_task_begin(&task, AMPLE_MS, &why), 0);
     assert_int_equal(pa_task_step(&task, &why), PA_TASK_WAIT);
-    pa_task_deinit(&task); /* in the middle of it */
+    end(); /* in the middle of it */
     sem_post(&may_answer);
     sem_post(&may_answer);
 }
@@ -476,14 +484,14 @@ static void a_task_may_be_broken_off_at_each_step(void **state)
     bool over = false;
     for (int steps = 0; !over; ++steps) {
         begin(host, manager.port);
-        assert_int_equal(pa_errand_gimme(&task.errand, "app", "ann", true, &why), 0);
+        assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
         assert_int_equal(pa_task_begin(&task, AMPLE_MS, &why), 0);
         for (int i = 0; i < steps && !over; ++i) {
             over = pa_task_step(&task, &why) == 0;
             if (!over)
                 pa_socket_await(pa_task_wait(&task));
         }
-        pa_task_deinit(&task);
+        end();
     }
     fake_manager_stop(&manager);
 }
@@ -494,15 +502,16 @@ static void without_memory_nothing_is_left(void **state)
     start(new_manager);
     size_t k = 0;
     for (bool failed = true; failed; ++k) {
+        errand = (struct pa_errand){.fd = -1};
         alloc_fail_after(k);
-        int r = pa_task_init(&task, host, manager.port, &why);
+        int r = pa_task_init(&task, host, manager.port, &errand, &why);
         if (r == 0)
-            r = pa_errand_gimme(&task.errand, "app", "ann", true, &why);
+            r = pa_errand_gimme(&errand, "app", "ann", true, &why);
         if (r == 0)
             r = run(AMPLE_MS);
         failed = alloc_fail_stop();
         assert_int_equal(r, failed ? PA_E_CLIENT_MEMORY : 0);
-        pa_task_deinit(&task);
+        end();
     }
     assert_true(k > 8);
     fake_manager_stop(&manager);

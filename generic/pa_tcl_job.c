@@ -1,0 +1,61 @@
+/* What an allocator has under way in the event loop. */
+
+#include "pa_tcl_job.h"
+
+#include "pa_tcl_error.h"
+
+#include <string.h>
+
+const char pa_tcl_job_async[] = "async";
+const char pa_tcl_job_watch[] = "watch";
+
+void pa_tcl_job_begin(struct pa_tcl_jobs *jobs, struct pa_tcl_job *job, const char *kind,
+                      pa_tcl_job_end *end)
+{
+    *job = (struct pa_tcl_job){
+        .next = jobs->first,
+        .link = &jobs->first,
+        .token = Tcl_ObjPrintf("%s%lu", kind, ++jobs->home->last_token),
+        .kind = kind,
+        .end = end,
+    };
+    Tcl_IncrRefCount(job->token);
+    if (job->next)
+        job->next->link = &job->next;
+    jobs->first = job;
+}
+
+void pa_tcl_job_leave(struct pa_tcl_job *job)
+{
+    if (!job->link)
+        return;
+    *job->link = job->next;
+    if (job->next)
+        job->next->link = job->link;
+    job->link = NULL;
+    Tcl_DecrRefCount(job->token);
+}
+
+static void end(struct pa_tcl_job *job)
+{
+    pa_tcl_job_leave(job);
+    job->end(job);
+}
+
+int pa_tcl_jobs_end(struct pa_tcl_jobs *jobs, const char *kind, Tcl_Obj *token)
+{
+    const char *text = Tcl_GetString(token);
+    for (struct pa_tcl_job *job = jobs->first; job; job = job->next) {
+        if (job->kind != kind || strcmp(Tcl_GetString(job->token), text) != 0)
+            continue;
+        end(job);
+        return TCL_OK;
+    }
+    return pa_tcl_error_usage(jobs->interp, Tcl_ObjPrintf("unknown token \"%s\"", text));
+}
+
+void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
+{
+    while (jobs->first)
+        end(jobs->first);
+}
