@@ -10,7 +10,8 @@
  *   kept, reading stops, and the others have their turn first.
  * - The client does not read: when unsent_max_bytes wait for it, none of its
  *   further requests is read until half of that has gone. The kernel gives the
- *   connection up when the client's window stays shut (TCP_USER_TIMEOUT).
+ *   connection up when the client's window stays shut (TCP_USER_TIMEOUT), unless
+ *   it watches: then it may take its time.
  * - The client sends what cannot be understood, or its last byte: its ports are
  *   released, the answer is flushed, and what it still sends is read and
  *   thrown away for ENDING_MS, since closing with unread bytes would reset the
@@ -27,6 +28,8 @@
 
 #include "identify.h"
 #include "waiters.h"
+
+#include "pa_tcp.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -326,6 +329,17 @@ static int hoard(struct conn *conn, const char *bytes, size_t size)
     return r;
 }
 
+/* Who watches is not given up for being slow, not even by the kernel. */
+static void suit_patience(struct conn *conn)
+{
+    bool watches = session_watches(&conn->session);
+    if (watches == conn->patient || conn->io.handle.type == UV_NAMED_PIPE)
+        return;
+    conn->patient = watches;
+    conn->timeout_ms =
+        pa_tcp_swap_user_timeout(conn_descriptor(conn), watches ? 0 : conn->timeout_ms);
+}
+
 /* What becomes of the connection after its requests were handled as far as they can be now. */
 static void settle(struct conn *conn, enum outcome outcome, const char *rest, size_t rest_size)
 {
@@ -338,6 +352,7 @@ static void settle(struct conn *conn, enum outcome outcome, const char *rest, si
         conn_close(conn);
         return;
     }
+    suit_patience(conn);
     bool stays = session_held(&conn->session) > 0 || conn->session.suspended;
     if (stays)
         stand_last(conn, &conns->holding);

@@ -42,6 +42,8 @@ struct conn {
     uint16_t obstacle; /* one that its request asks for, and that is allocated; or 0 */
     bool stranger;     /* nothing of that is allocated, and the last try was in vain */
     bool charged;      /* to its user's quota of connections */
+    bool patient;      /* the kernel lets it read as slowly as it likes, since it watches */
+    int timeout_ms;    /* before that, how long bytes could wait for it */
     uid_t uid;         /* when it is charged: that user */
     bool at_end;       /* the client has sent its last byte */
     bool closed;       /* libuv is done with the handle */

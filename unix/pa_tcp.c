@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -185,6 +186,16 @@ int pa_tcp_set_blocking(int fd, bool blocking)
         fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) < 0)
         return -errno;
     return 0;
+}
+
+int pa_tcp_swap_user_timeout(int fd, int timeout_ms)
+{
+    int before_ms;
+    socklen_t size = sizeof before_ms;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &before_ms, &size) < 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms) < 0)
+        return -errno;
+    return before_ms;
 }
 
 int pa_tcp_take_error(int fd)

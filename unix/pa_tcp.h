@@ -71,6 +71,13 @@ ssize_t pa_tcp_write(int fd, const char *bytes, size_t size);
 /* Whether reading and writing wait. 0 or -errno. */
 int pa_tcp_set_blocking(int fd, bool blocking);
 
+/*
+ * How long sent bytes may remain without acknowledgement, or wait for a reader, before the
+ * kernel ends the connection (TCP_USER_TIMEOUT of tcp(7)); 0: as it is by default, for as long
+ * as the other host answers. Returns what it was before, or -errno.
+ */
+int pa_tcp_swap_user_timeout(int fd, int timeout_ms);
+
 /* The error that waits on the socket, an errno, and forgets it; 0: none. */
 int pa_tcp_take_error(int fd);
 

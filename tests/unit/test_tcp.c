@@ -147,6 +147,17 @@ static void bytes_go_through_until_the_end(void **state)
     assert_int_equal(pa_tcp_close(accepted), 0);
 }
 
+static void the_time_without_acknowledgement_is_changed_for_the_one_before(void **state)
+{
+    (void)state;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(pa_tcp_swap_user_timeout(fd, 1234), 0);
+    assert_int_equal(pa_tcp_swap_user_timeout(fd, 0), 1234);
+    assert_int_equal(pa_tcp_swap_user_timeout(fd, 0), 0);
+    assert_int_equal(pa_tcp_close(fd), 0);
+    assert_int_equal(pa_tcp_swap_user_timeout(fd, 0), -EBADF);
+}
+
 static void an_error_is_told_once(void **state)
 {
     (void)state;
@@ -189,6 +200,7 @@ int main(void)
         cmocka_unit_test(accepting_needs_a_client_and_a_descriptor),
         cmocka_unit_test(bytes_go_through_until_the_end),
         cmocka_unit_test(an_error_is_told_once),
+        cmocka_unit_test(the_time_without_acknowledgement_is_changed_for_the_one_before),
         cmocka_unit_test(an_address_is_found_for_what_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
