@@ -6,7 +6,8 @@
  *
  * What can fail: the manager does not know WATCH. Then tasks ask for its list,
  * again and again, each on a connection of its own, until one finds that the
- * manager has been replaced by one that knows it. The connection ends, an answer
+ * manager has been replaced by one that knows it. The host of the manager vanishes,
+ * which nobody says: the kernel asks now and then. The connection ends, an answer
  * is late, the protocol is broken, memory is short: all is dropped, the caller
  * told once, and after a pause it begins anew.
  */
@@ -244,6 +245,7 @@ static int step_connect(struct pa_follow *follow, struct pa_failure *why)
     int r = step_task(follow, why);
     if (r != 0)
         return r;
+    pa_socket_keep_alive(connection_of(follow)->fd);
     pa_watch_begin(&follow->watch);
     follow->sent = 0;
     follow->at = follow->end = follow->received;

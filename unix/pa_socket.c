@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -169,6 +171,18 @@ int pa_socket_receive(int fd, char *bytes, size_t size, const struct pa_deadline
             return -errno;
         }
     }
+}
+
+void pa_socket_keep_alive(int fd)
+{
+    static const int on = 1;
+    static const int idle_s = PA_SOCKET_VANISHED_S / 2;
+    static const int probes = 3;
+    static const int interval_s = PA_SOCKET_VANISHED_S / 2 / 3;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
 }
 
 enum pa_socket_state pa_socket_look(int fd)

@@ -16,6 +16,8 @@
 
 enum { PA_SOCKET_TIMEOUT = 1 }; /* the deadline has passed */
 
+enum { PA_SOCKET_VANISHED_S = 30 };
+
 struct pa_deadline {
     int64_t at_ns;  /* CLOCK_MONOTONIC */
     int timeout_ms; /* what it was made from, for error texts */
@@ -87,6 +89,13 @@ enum pa_socket_state {
 
 /* Looks at a connection that nothing is expected from; reads nothing and does not wait. */
 enum pa_socket_state pa_socket_look(int fd);
+
+/*
+ * Has the kernel find out within PA_SOCKET_VANISHED_S that the host of the peer has vanished,
+ * though nothing is sent; then the connection fails. For sockets that are not TCP
+ * it does nothing.
+ */
+void pa_socket_keep_alive(int fd);
 
 /* The text of an errno value as Tcl words it: in lower case. Valid until the thread's next
  * call. */

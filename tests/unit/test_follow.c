@@ -6,9 +6,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "alloc_fail.h"
 #include "fake_manager.h"
@@ -196,6 +199,27 @@ static void a_quiet_manager_is_waited_for_without_end(void **state)
     finish();
 }
 
+static void a_host_that_vanishes_is_found_out(void **state)
+{
+    (void)state;
+    struct pa_watch_event event = PA_WATCH_EVENT_NULL;
+    int asks = 0;
+    socklen_t size = sizeof asks;
+    start(new_manager);
+    begin_within(AMPLE_MS);
+    while (pa_follow_step(follow, &event, &why) == PA_FOLLOW_WAIT)
+        assert_int_equal(pa_socket_await(pa_follow_wait(follow)), 0);
+    pa_watch_event_deinit(&event);
+    while (pa_follow_step(follow, &event, &why) != PA_FOLLOW_WAIT)
+        pa_watch_event_deinit(&event);
+    int fd = pa_follow_wait(follow)->fd;
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &asks, &size), 0);
+    assert_int_equal(asks, 1);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &asks, &size), 0);
+    assert_int_equal(asks, PA_SOCKET_VANISHED_S / 2);
+    finish();
+}
+
 static void a_manager_that_goes_is_told_once(void **state)
 {
     (void)state;
@@ -368,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_watch_has_a_snapshot_and_then_events),
         CASE(a_quiet_manager_is_waited_for_without_end),
+        CASE(a_host_that_vanishes_is_found_out),
         CASE(a_manager_that_goes_is_told_once),
         CASE(an_absent_manager_is_told_once_and_tried_on),
         CASE(what_a_manager_says_in_refusing_is_told),
