@@ -193,8 +193,9 @@ int pa_tcl_async_start(struct pa_tcl_jobs *jobs, struct pa_tcl_errand *errand,
     *async = (struct async){.owner = jobs, .errand = errand, .reply = reply};
     pa_tcl_job_begin(jobs, &async->job, pa_tcl_job_async, end);
     pa_tcl_pump_init(&async->pump, step, async);
+    async->pump.brisk = true;
     first_step(async, server);
     if (async->stage == OVER)
-        pa_tcl_pump_soon(&async->pump);
+        pa_tcl_pump_next(&async->pump);
     return pa_tcl_reply_return(&async->reply, async->job.token, broken_off, async);
 }

@@ -1,6 +1,13 @@
 /*
  * What goes on in steps, in Tcl's event loop.
  *
+ * Up to Tcl 8.6 a thread of its own waits for descriptors, and each turn of the loop
+ * that waits takes longer than a manager of this host needs to answer. A brisk pump
+ * therefore queues an event that looks at the descriptor by itself before the loop
+ * would wait, and stays for NUDGE_NS if nobody else has anything to look at. Since
+ * the loop looks at no other source while there are events, that is done only if it
+ * has looked within the last turn.
+ *
  * A timer of 0 ms is the turn of the rota: libtcl looks at all sources of events
  * before it runs one. A pump of its own timer each would not do, since libtcl runs
  * all that are due in one go.
@@ -11,6 +18,8 @@
 #include <poll.h>
 #include <sys/select.h>
 
+enum { NUDGE_NS = 200000 };
+
 static const int64_t turn_ns = PA_TCL_TURN_MS * INT64_C(1000000);
 
 /* Of the thread. */
@@ -20,6 +29,8 @@ static _Thread_local struct {
     Tcl_TimerToken timer;     /* set while somebody is in line */
     int64_t spent_ns;         /* by steps, since the rota's turn came last */
     int64_t began_ns;         /* the step that runs; 0: none */
+    int64_t looked_ns;        /* when the loop last looked at all sources of events */
+    int nudges;               /* events queued */
 } rota;
 
 /* ----------------------------------------------------------------- rota -- */
@@ -77,6 +88,7 @@ static void take_turn(void *unused)
     rota.timer = NULL;
     rota.spent_ns = 0;
     rota.began_ns = 0;
+    rota.looked_ns = pa_socket_now_ns();
     while (rota.first && !pa_tcl_pump_is_spent()) {
         struct pa_tcl_pump *pump = rota.first;
         leave(pump);
@@ -94,9 +106,69 @@ void pa_tcl_pump_init(struct pa_tcl_pump *pump, void (*step)(void *data), void *
     *pump = (struct pa_tcl_pump){.step = step, .data = data, .fd = -1};
 }
 
+struct nudge {
+    Tcl_Event event;
+    struct pa_tcl_pump *pump;
+};
+
+static void run(struct pa_tcl_pump *pump);
+
+static int mask_of(short events)
+{
+    return ((events & POLLIN) ? TCL_READABLE : 0) | ((events & POLLOUT) ? TCL_WRITABLE : 0);
+}
+
+/* Whether what the pump waits for has come. */
+static bool has_come(const struct pa_tcl_pump *pump)
+{
+    struct pollfd fd = {.fd = pump->fd, .events = pump->events};
+    const struct timespec patience = {.tv_nsec = rota.nudges == 0 ? NUDGE_NS : 0};
+    return pump->fd < 0 || ppoll(&fd, 1, &patience, NULL) > 0;
+}
+
+static int look(Tcl_Event *event, int flags)
+{
+    struct pa_tcl_pump *pump = ((struct nudge *)event)->pump;
+    if (!(flags & TCL_FILE_EVENTS))
+        return 0;
+    pump->nudging = false;
+    rota.nudges -= 1;
+    bool others_wait = pa_socket_now_ns() - rota.looked_ns >= turn_ns;
+    if (!others_wait && has_come(pump))
+        run(pump);
+    else if (pump->fd < 0)
+        join(pump);
+    return 1;
+}
+
+static void queue_nudge(struct pa_tcl_pump *pump)
+{
+    struct nudge *nudge = (void *)Tcl_Alloc(sizeof *nudge);
+    *nudge = (struct nudge){.event = {.proc = look}, .pump = pump};
+    Tcl_QueueEvent(&nudge->event, TCL_QUEUE_TAIL);
+    pump->nudging = true;
+    rota.nudges += 1;
+}
+
+/* One that is being handled has no procedure in the queue any more. */
+static int is_nudge_of(Tcl_Event *event, ClientData pump)
+{
+    return event->proc == look && ((struct nudge *)event)->pump == pump;
+}
+
+static void cancel_nudge(struct pa_tcl_pump *pump)
+{
+    if (!pump->nudging)
+        return;
+    Tcl_DeleteEvents(is_nudge_of, pump);
+    pump->nudging = false;
+    rota.nudges -= 1;
+}
+
 void pa_tcl_pump_stop(struct pa_tcl_pump *pump)
 {
     leave(pump);
+    cancel_nudge(pump);
     if (pump->fd >= 0)
         Tcl_DeleteFileHandler(pump->fd);
     pump->fd = -1;
@@ -117,6 +189,7 @@ static void run(struct pa_tcl_pump *pump)
 static void ready(void *data, int mask)
 {
     (void)mask;
+    rota.looked_ns = pa_socket_now_ns();
     run(data);
 }
 
@@ -132,6 +205,11 @@ void pa_tcl_pump_soon(struct pa_tcl_pump *pump)
     join(pump);
 }
 
+void pa_tcl_pump_next(struct pa_tcl_pump *pump)
+{
+    queue_nudge(pump);
+}
+
 /* Up to 8.6 the notifier has select(2), and writes where there is no room for more. */
 static bool can_wait_for(int fd)
 {
@@ -143,11 +221,6 @@ static bool can_wait_for(int fd)
 #endif
 }
 
-static int mask_of(short events)
-{
-    return ((events & POLLIN) ? TCL_READABLE : 0) | ((events & POLLOUT) ? TCL_WRITABLE : 0);
-}
-
 bool pa_tcl_pump_wait(struct pa_tcl_pump *pump, const struct pa_wait *wait)
 {
     if (!can_wait_for(wait->fd))
@@ -156,6 +229,9 @@ bool pa_tcl_pump_wait(struct pa_tcl_pump *pump, const struct pa_wait *wait)
     if (wait->fd < 0)
         return true;
     pump->fd = wait->fd;
+    pump->events = wait->events;
     Tcl_CreateFileHandler(wait->fd, mask_of(wait->events), ready, pump);
+    if (pump->brisk)
+        queue_nudge(pump);
     return true;
 }

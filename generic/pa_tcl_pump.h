@@ -21,7 +21,10 @@ enum { PA_TCL_TURN_MS = 4 };
 struct pa_tcl_pump {
     void (*step)(void *data); /* may free the pump */
     void *data;
-    int fd; /* with a handler; -1: none */
+    int fd;       /* with a handler; -1: none */
+    short events; /* as of poll(2), that are waited for on it */
+    bool brisk;   /* what it waits for is likely to come within a moment */
+    bool nudging; /* an event is queued that looks whether it has come */
     Tcl_TimerToken timer;
     struct pa_tcl_pump *next;  /* in the rota */
     struct pa_tcl_pump **link; /* what points here; NULL: not in the rota */
@@ -38,6 +41,9 @@ bool pa_tcl_pump_wait(struct pa_tcl_pump *pump, const struct pa_wait *wait);
 
 /* Has the step run as soon as others have had their turn. */
 void pa_tcl_pump_soon(struct pa_tcl_pump *pump);
+
+/* Has the step run as soon as the loop runs at all: what it brings is there already. */
+void pa_tcl_pump_next(struct pa_tcl_pump *pump);
 
 /* For a step that could go on: whether it is others' turn by now. */
 bool pa_tcl_pump_is_spent(void);

@@ -313,6 +313,14 @@ static int list_all(struct listing *listing)
 }
 
 /* The seconds that a port has existed; 0 where the clock was set back. */
+/* Not by time(2), which may still tell the second before that of a port just made. */
+static time_t seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+
 static long long age_of(const struct portstat *port, time_t now)
 {
     return now > port->created.tv_sec ? (long long)(now - port->created.tv_sec) : 0;
@@ -531,7 +539,7 @@ static int print_json(const struct listing *listing)
 
 static int list_ports(const struct arguments *arguments)
 {
-    struct listing listing = {.now = time(NULL)};
+    struct listing listing = {.now = seconds_now()};
     int code = arguments->count > 0 ? list_given(&listing, arguments) : list_all(&listing);
     code = worse(code, arguments->json ? print_json(&listing) : print_table(&listing));
     free(listing.ports);

@@ -150,9 +150,8 @@ static const struct {
 } kinds[] = {
     {"Tcl findServer", "find", NULL, FIND_LIMIT, false},
     {"Tcl listPorts", "list", NULL, LIMIT_NONE, true},
-    /* One by one there is a turn of libtcl's notifier in it, which is a thread of its own. */
-    {"Tcl findServer -command", "findlater", "find", LIMIT_NONE, false},
-    {"Tcl listPorts -command", "listlater", "list", LIMIT_NONE, true},
+    {"Tcl findServer -command", "findlater", "find", LATER_LIMIT, false},
+    {"Tcl listPorts -command", "listlater", "list", LATER_LIMIT, true},
     {"Tcl findServer -command, 5 at once", "findtogether", "find", LATER_LIMIT, false},
     {"Tcl listPorts -command, 5 at once", "listtogether", "list", LATER_LIMIT, true},
 };
