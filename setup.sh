@@ -11,7 +11,7 @@ cd "$(dirname "$0")"
 
 build_packages="gcc libc6-dev make autoconf libuv1-dev libjson-c-dev tcl tcl-dev critcl tcllib"
 check_packages="clang libclang-rt-14-dev clang-format clang-tidy cppcheck shellcheck git
-    libcmocka-dev valgrind gcc-multilib procps iproute2 tk tcl-thread xvfb xauth python3 python3-portpicker man-db
+    libcmocka-dev valgrind gcc-multilib procps iproute2 tk tcl-thread xvfb xauth python3 python3-portpicker jq man-db
     nodejs systemd libtirpc3 libwrap0"
 # Daemons that the tests run: installed, these would run at the next boot.
 unpacked_packages="rpcbind"

@@ -3,8 +3,8 @@
  *
  *     serve ?-strict? PORT...    a server of TCP ports, with SO_REUSEADDR unless strict
  *     inherited                  a server of the sockets it was started with (LISTEN_FDS)
- *     thief PORT...              asks the kernel for ports, over and over; are these among
- * them? resvport COUNT             bindresvport(3), so often for TCP and for UDP
+ *     thief PORT...              asks the kernel for ports, over and over, to get these
+ *     resvport COUNT             bindresvport(3), so often for TCP and for UDP
  *
  * A server says "ready", answers each connection with a line, and ends when its standard input
  * does; so does the thief, and says how often it asked and what it stole. Exit code: 0;
