@@ -38,10 +38,11 @@ wait_for_line() {
 
 say "A private manager on a free port, its files in $place:"
 "$build/DaqPortManager" -listen 0 -ports 30001-31000 -log "$place/log" \
-    -usagefile "$place/ports.txt" -portfile "$place/listen.port" -pidfile "$place/pid" &
+    -usagefile "$place/ports.txt" -portfile "$place/listen.port" -pidfile "$place/pid" \
+    -socket "$place/socket" &
 manager=$!
 wait_for_line "$place/listen.port" "$manager"
-port=$(cat "$place/listen.port")
+port=$(head -n 1 "$place/listen.port") # the socket's path follows
 DAQPORTMGR_PORTFILE=$place/listen.port
 TCLLIBPATH=$build
 export DAQPORTMGR_PORTFILE TCLLIBPATH
