@@ -2,6 +2,7 @@
 
 #include "pa_show.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
@@ -36,4 +37,14 @@ void pa_show_column(FILE *out, const char *text, int width)
 {
     for (int used = pa_show(out, text, strlen(text)); used < width; ++used)
         putc(' ', out);
+}
+
+const char *pa_show_close(FILE *out)
+{
+    errno = 0;
+    bool failed = ferror(out) != 0;
+    failed |= fclose(out) != 0;
+    if (!failed)
+        return NULL;
+    return errno ? strerror(errno) : "it failed before the end";
 }

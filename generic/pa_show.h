@@ -15,6 +15,12 @@
  */
 int pa_show(FILE *out, const char *text, size_t size);
 
+/*
+ * Closes `out`, to which a program has printed what it had to say. NULL: all has got
+ * through; else the reason why not, valid until the next call.
+ */
+const char *pa_show_close(FILE *out);
+
 /* Prints a text in a column of that width. */
 void pa_show_column(FILE *out, const char *text, int width);
 

@@ -6,8 +6,8 @@
 
 #include "ctl.h"
 #include "ctl_command.h"
+#include "pa_show.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdio.h>
@@ -20,13 +20,10 @@
 /* Whether all output has got through; `code` if so. */
 static int close_output(int code)
 {
-    errno = 0;
-    bool failed = ferror(stdout) != 0;
-    failed |= fclose(stdout) != 0;
-    if (!failed)
+    const char *why = pa_show_close(stdout);
+    if (!why)
         return code;
-    ctl_complain("cannot write to standard output",
-                 errno ? strerror(errno) : "it failed before the end");
+    ctl_complain("cannot write to standard output", why);
     return EXIT_SYSTEM;
 }
 

@@ -368,13 +368,10 @@ static int take_and_become(const struct arguments *arguments)
 /* Whether all output has got through; `code` if so. */
 static int close_output(int code)
 {
-    errno = 0;
-    bool failed = ferror(stdout) != 0;
-    failed |= fclose(stdout) != 0;
-    if (!failed)
+    const char *why = pa_show_close(stdout);
+    if (!why)
         return code;
-    fprintf(stderr, "portrelease: cannot write to standard output: %s\n",
-            errno ? strerror(errno) : "it failed before the end");
+    fprintf(stderr, "portrelease: cannot write to standard output: %s\n", why);
     return EXIT_SYSTEM;
 }
 

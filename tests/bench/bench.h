@@ -254,6 +254,20 @@ void contest_compare(const struct contest *contest, unsigned left, unsigned righ
 /* Whether the option -only, if there is one, asks for the row. */
 bool config_selects(const struct config *config, const char *row_name);
 
+/* command.c: how a benchmark is called. */
+struct command {
+    const char *program;
+    const char *operand; /* what the one word behind the options is; NULL: there is none */
+    unsigned rounds;     /* without -rounds */
+    unsigned quick_rounds;
+    unsigned rounds_most;
+};
+
+/* Fills in quick, rounds, only and json. Returns the operand; ends the program if a word is
+ * wrong. */
+const char *command_parse(const struct command *command, struct config *config, int argc,
+                          char **argv);
+
 void row_head(const char *left_name, const char *right_name);
 void row_print(const struct row *row); /* with the present placement */
 int rows_write_json(const char *path, const char *machine);

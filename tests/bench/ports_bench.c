@@ -25,55 +25,12 @@
 #define REPEATS_S       60 /* for samples thrown away */
 #define QUICK_REPEATS_S 10
 
-static _Noreturn void usage(const char *what)
-{
-    fprintf(stderr,
-            "ports-bench: %s\nusage: ports-bench ?options?\n"
-            "  -rounds N     interleaved blocks of each side in a row\n"
-            "  -quick        few rounds\n"
-            "  -only   GLOB  rows whose name contains it\n"
-            "  -json   FILE  write the rows there too\n",
-            what);
-    exit(100);
-}
-
-static unsigned parse_rounds(const char *text)
-{
-    char *end;
-    long rounds = strtol(text, &end, 10);
-
-    if (*text == '\0' || *end != '\0' || rounds < 1 || rounds > ROUNDS_MOST) {
-        usage("-rounds takes a number from 1 to 1000");
-    }
-    return (unsigned)rounds;
-}
-
-static void parse(struct config *config, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        const char *name = argv[i];
-
-        if (strcmp(name, "-quick") == 0) {
-            config->quick = true;
-            continue;
-        }
-        if (++i == argc) {
-            usage("an unknown option, or one that lacks its value");
-        }
-        if (strcmp(name, "-rounds") == 0) {
-            config->rounds = parse_rounds(argv[i]);
-        } else if (strcmp(name, "-only") == 0) {
-            config->only = argv[i];
-        } else if (strcmp(name, "-json") == 0) {
-            config->json = argv[i];
-        } else {
-            usage("unknown option");
-        }
-    }
-    if (config->rounds == 0) {
-        config->rounds = config->quick ? QUICK_ROUNDS : ROUNDS;
-    }
-}
+static const struct command command = {
+    .program = "ports-bench",
+    .rounds = ROUNDS,
+    .quick_rounds = QUICK_ROUNDS,
+    .rounds_most = ROUNDS_MOST,
+};
 
 static void describe(char *machine, size_t size, const struct config *config)
 {
@@ -91,7 +48,7 @@ int main(int argc, char **argv)
     char machine[512];
     double begun_us = now_us();
 
-    parse(&config, argc, argv);
+    command_parse(&command, &config, argc, argv);
     proc_init();
     kernel_queues_init();
     rig_init(config.quick ? QUICK_REPEATS_S : REPEATS_S);

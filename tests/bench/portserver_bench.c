@@ -250,7 +250,8 @@ static double run(void *unused, unsigned side)
     return spent_us / REQUESTS;
 }
 
-static void report(struct contest *contest, enum side left, enum side right)
+static void report(const struct config *config, struct contest *contest, enum side left,
+                   enum side right)
 {
     char name[80];
     struct row row = {.name = name,
@@ -260,6 +261,9 @@ static void report(struct contest *contest, enum side left, enum side right)
                       .limit = left == SIDE_MANAGER && right == SIDE_RIVAL ? 1.0 : LIMIT_NONE};
 
     snprintf(name, sizeof(name), "portpicker request beside %s", side_names[right]);
+    if (!config_selects(config, name)) {
+        return;
+    }
     row_head(side_names[left], side_names[right]);
     contest_compare(contest, left, right, &row);
     row_print(&row);
@@ -273,63 +277,23 @@ static void measure(const struct config *config)
     for (unsigned round = 0; round < config->rounds; round++) {
         contest_round(&contest, run, NULL, round);
     }
-    report(&contest, SIDE_MANAGER, SIDE_BARE);
-    report(&contest, SIDE_MANAGER, SIDE_PROBING);
+    report(config, &contest, SIDE_MANAGER, SIDE_BARE);
+    report(config, &contest, SIDE_MANAGER, SIDE_PROBING);
     if (has_rival) {
-        report(&contest, SIDE_MANAGER, SIDE_RIVAL);
+        report(config, &contest, SIDE_MANAGER, SIDE_RIVAL);
     }
     contest_deinit(&contest);
 }
 
 /* ------------------------------------------------------------------- start -- */
 
-static _Noreturn void usage(const char *what)
-{
-    fprintf(stderr,
-            "portserver-bench: %s\nusage: portserver-bench ?options? DAQPORTMANAGER\n"
-            "  -rounds N     interleaved blocks of each side\n"
-            "  -quick        few rounds\n"
-            "  -json   FILE  write the rows there too\n",
-            what);
-    exit(100);
-}
-
-static unsigned parse_rounds(const char *text)
-{
-    char *end;
-    long rounds = strtol(text, &end, 10);
-
-    if (*text == '\0' || *end != '\0' || rounds < 1 || rounds > ROUNDS_MOST) {
-        usage("-rounds takes a number from 1 to 100");
-    }
-    return (unsigned)rounds;
-}
-
-static void parse(struct config *config, int argc, char **argv)
-{
-    int i = 1;
-
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        const char *name = argv[i];
-
-        if (strcmp(name, "-quick") == 0) {
-            config->quick = true;
-        } else if (strcmp(name, "-rounds") == 0 && i + 1 < argc) {
-            config->rounds = parse_rounds(argv[++i]);
-        } else if (strcmp(name, "-json") == 0 && i + 1 < argc) {
-            config->json = argv[++i];
-        } else {
-            usage("an unknown option, or one that lacks its value");
-        }
-    }
-    if (i != argc - 1) {
-        usage("one DaqPortManager is needed");
-    }
-    manager = argv[i];
-    if (config->rounds == 0) {
-        config->rounds = config->quick ? QUICK_ROUNDS : ROUNDS;
-    }
-}
+static const struct command command = {
+    .program = "portserver-bench",
+    .operand = "DAQPORTMANAGER",
+    .rounds = ROUNDS,
+    .quick_rounds = QUICK_ROUNDS,
+    .rounds_most = ROUNDS_MOST,
+};
 
 int main(int argc, char **argv)
 {
@@ -340,7 +304,7 @@ int main(int argc, char **argv)
     if (argc == 3 && (strcmp(argv[1], "-serve") == 0 || strcmp(argv[1], "-probe") == 0)) {
         return serve(argv[2], strcmp(argv[1], "-probe") == 0);
     }
-    parse(&config, argc, argv);
+    manager = command_parse(&command, &config, argc, argv);
     proc_init();
     proc_place(PLACE_ONE); /* else where the scheduler puts them is most of the result */
     uname(&system);

@@ -328,61 +328,13 @@ static void measure(const struct config *config, const char *name, side_fn *run,
 
 /* ------------------------------------------------------------------- start -- */
 
-static _Noreturn void usage(const char *what)
-{
-    fprintf(stderr,
-            "reserve-bench: %s\nusage: reserve-bench ?options? PORTRESERVE\n"
-            "  -rounds N     interleaved blocks of each side in a row\n"
-            "  -quick        few rounds\n"
-            "  -only   GLOB  rows whose name contains it\n"
-            "  -json   FILE  write the rows there too\n",
-            what);
-    exit(100);
-}
-
-static unsigned parse_rounds(const char *text)
-{
-    char *end;
-    long rounds = strtol(text, &end, 10);
-
-    if (*text == '\0' || *end != '\0' || rounds < 1 || rounds > ROUNDS_MOST) {
-        usage("-rounds takes a number from 1 to 1000");
-    }
-    return (unsigned)rounds;
-}
-
-static void parse(struct config *config, int argc, char **argv)
-{
-    int i = 1;
-
-    for (; i < argc && argv[i][0] == '-'; i++) {
-        const char *name = argv[i];
-
-        if (strcmp(name, "-quick") == 0) {
-            config->quick = true;
-            continue;
-        }
-        if (++i == argc) {
-            usage("an unknown option, or one that lacks its value");
-        }
-        if (strcmp(name, "-rounds") == 0) {
-            config->rounds = parse_rounds(argv[i]);
-        } else if (strcmp(name, "-only") == 0) {
-            config->only = argv[i];
-        } else if (strcmp(name, "-json") == 0) {
-            config->json = argv[i];
-        } else {
-            usage("unknown option");
-        }
-    }
-    if (i != argc - 1) {
-        usage("one portreserve is needed");
-    }
-    portreserve = argv[i];
-    if (config->rounds == 0) {
-        config->rounds = config->quick ? QUICK_ROUNDS : ROUNDS;
-    }
-}
+static const struct command command = {
+    .program = "reserve-bench",
+    .operand = "PORTRESERVE",
+    .rounds = ROUNDS,
+    .quick_rounds = QUICK_ROUNDS,
+    .rounds_most = ROUNDS_MOST,
+};
 
 int main(int argc, char **argv)
 {
@@ -396,7 +348,7 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "-echo") == 0) {
         return echo(argv[2]);
     }
-    parse(&config, argc, argv);
+    portreserve = command_parse(&command, &config, argc, argv);
     proc_init();
     prepare();
     uname(&system);

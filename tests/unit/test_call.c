@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "alloc_fail.h"
 #include "fake_manager.h"
 #include "pa_call.h"
@@ -112,17 +112,6 @@ static const char *broken_lister(struct fake_manager *m, const char *line)
 }
 
 /* -------------------------------------------------------------- fixture -- */
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static int descriptors_before;
 

@@ -5,14 +5,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "alloc_fail.h"
-#include "fake_manager.h"
+#include "manager_fixture.h"
 #include "pa_call.h"
 
 enum {
@@ -20,7 +19,6 @@ enum {
     SHORT_MS = 30,    /* for what is to time out */
 };
 
-static struct fake_manager manager;
 static struct pa_call *call;
 static struct pa_listing listing;
 static struct pa_failure why;
@@ -34,11 +32,6 @@ static const char *grant_next(struct fake_manager *m, const char *rest)
     int n = atomic_fetch_add(&m->granted, 1);
     snprintf(m->reply, sizeof m->reply, "OK %d%s\r\n", 31000 - n, rest);
     return m->reply;
-}
-
-static bool begins(const char *line, const char *word)
-{
-    return strncmp(line, word, strlen(word)) == 0;
 }
 
 static const char *old_manager(struct fake_manager *m, const char *line)
@@ -101,45 +94,24 @@ static const char *deaf_manager(struct fake_manager *m, const char *line)
 
 /* -------------------------------------------------------------- fixture -- */
 
-static char host[32];
-static int hosts; /* used: what is remembered of a manager lasts longer than the test */
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
-
-static int descriptors_before;
-
 static int set_up(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
-    memset(&manager, 0, sizeof manager);
     listing = (struct pa_listing)PA_LISTING_NULL;
     keys = (struct pa_keys)PA_KEYS_INIT;
     why = (struct pa_failure){.error = PA_OK};
-    snprintf(host, sizeof host, "127.0.2.%d", ++hosts);
-    return setenv("DAQPORTMGR_PORTFILE", "/nonexistent/listen.port", 1);
+    return manager_fixture_begin(2);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return count_descriptors() == descriptors_before ? 0 : -1;
+    return manager_fixture_end();
 }
 
 static void start(fake_answer *answer)
 {
-    manager.answer = answer;
-    manager.address = host;
-    assert_true(fake_manager_start(&manager));
+    manager_fixture_start(answer);
     call = pa_call_new(host, manager.port);
     assert_non_null(call);
 }
@@ -508,10 +480,7 @@ static void a_manager_without_room_is_not_taken_for_an_old_one(void **state)
     assert_says("too many connections");
     int port = manager.port;
     fake_manager_stop(&manager);
-    memset(&manager, 0, sizeof manager);
-    manager.port = port;
-    manager.address = host;
-    manager.answer = new_manager;
+    manager = (struct fake_manager){.port = port, .address = host, .answer = new_manager};
     assert_true(fake_manager_start(&manager));
     keys.count = 3;
     assert_int_equal(allocate_with("row", AMPLE_MS), 0);

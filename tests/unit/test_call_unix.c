@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "alloc_fail.h"
 #include "fake_manager.h"
 #include "pa_call.h"
@@ -49,17 +49,6 @@ static char folder[64];
 static char port_path[sizeof folder + 16];
 static char socket_path[sizeof folder + 16];
 static int descriptors_before;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static void write_port_file(void)
 {

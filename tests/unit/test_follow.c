@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -14,21 +13,15 @@
 #include <sys/socket.h>
 
 #include "alloc_fail.h"
-#include "fake_manager.h"
+#include "manager_fixture.h"
 #include "pa_follow.h"
 
 enum { AMPLE_MS = 30000 }; /* for what is to succeed */
 
-static struct fake_manager manager;
 static struct pa_follow *follow;
 static struct pa_failure why;
 
 /* ---------------------------------------------------- managers' manners -- */
-
-static bool begins(const char *line, const char *word)
-{
-    return strncmp(line, word, strlen(word)) == 0;
-}
 
 #define HELLO_OK "OK 2 {wait hold watch}\r\n"
 
@@ -91,41 +84,16 @@ static const char *middle_manager(struct fake_manager *m, const char *line)
 
 /* -------------------------------------------------------------- fixture -- */
 
-static char host[32];
-static int hosts; /* used: the process remembers which managers are old */
-static int descriptors_before;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
-    memset(&manager, 0, sizeof manager);
-    snprintf(host, sizeof host, "127.0.6.%d", ++hosts);
-    return setenv("DAQPORTMGR_PORTFILE", "/nonexistent/listen.port", 1);
+    return manager_fixture_begin(6);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return count_descriptors() == descriptors_before ? 0 : -1;
-}
-
-static void start(fake_answer *answer)
-{
-    manager.answer = answer;
-    manager.address = host;
-    assert_true(fake_manager_start(&manager));
+    return manager_fixture_end();
 }
 
 static void begin_within(int timeout_ms)
@@ -173,7 +141,7 @@ static void assert_lost(enum pa_error error)
 static void a_watch_has_a_snapshot_and_then_events(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 1, 7);
     assert_next(PA_WATCH_ADD, 1, 8);
@@ -188,7 +156,7 @@ static void a_quiet_manager_is_waited_for_without_end(void **state)
 {
     (void)state;
     struct pa_watch_event event;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin_within(AMPLE_MS);
     for (int i = 0; i < 3; ++i) {
         assert_int_equal(next(&event), 0);
@@ -205,7 +173,7 @@ static void a_host_that_vanishes_is_found_out(void **state)
     struct pa_watch_event event = PA_WATCH_EVENT_NULL;
     int asks = 0;
     socklen_t size = sizeof asks;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin_within(AMPLE_MS);
     while (pa_follow_step(follow, &event, &why) == PA_FOLLOW_WAIT)
         assert_int_equal(pa_socket_await(pa_follow_wait(follow)), 0);
@@ -223,7 +191,7 @@ static void a_host_that_vanishes_is_found_out(void **state)
 static void a_manager_that_goes_is_told_once(void **state)
 {
     (void)state;
-    start(leaving);
+    manager_fixture_start(leaving);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 0, 0);
     assert_next(PA_WATCH_ADD, 1, 8);
@@ -238,7 +206,7 @@ static void an_absent_manager_is_told_once_and_tried_on(void **state)
 {
     (void)state;
     struct pa_watch_event event;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin_within(AMPLE_MS);
     fake_manager_stop(&manager);
     assert_lost(PA_E_CONNECT);
@@ -247,7 +215,7 @@ static void an_absent_manager_is_told_once_and_tried_on(void **state)
         pauses += pa_follow_wait(follow)->fd == -1;
         assert_int_equal(pa_socket_await(pa_follow_wait(follow)), 0);
     }
-    start(new_manager); /* at its port again */
+    manager_fixture_start(new_manager); /* at its port again */
     assert_next(PA_WATCH_SNAPSHOT, 1, 7);
     finish();
 }
@@ -255,7 +223,7 @@ static void an_absent_manager_is_told_once_and_tried_on(void **state)
 static void what_a_manager_says_in_refusing_is_told(void **state)
 {
     (void)state;
-    start(full);
+    manager_fixture_start(full);
     begin_within(AMPLE_MS);
     assert_lost(PA_E_REFUSED);
     assert_string_equal(why.text, "FAIL {too many connections}");
@@ -267,7 +235,7 @@ static void what_a_manager_says_in_refusing_is_told(void **state)
 static void an_event_that_is_missing_makes_it_begin_anew(void **state)
 {
     (void)state;
-    start(skipping);
+    manager_fixture_start(skipping);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 0, 0);
     assert_lost(PA_E_PROTOCOL);
@@ -279,7 +247,7 @@ static void an_event_that_is_missing_makes_it_begin_anew(void **state)
 static void an_answer_that_is_late_is_not_waited_for(void **state)
 {
     (void)state;
-    start(silent);
+    manager_fixture_start(silent);
     begin_within(30);
     assert_lost(PA_E_TIMEOUT);
     assert_non_null(strstr(why.text, "waiting for the answer of the port manager"));
@@ -289,7 +257,7 @@ static void an_answer_that_is_late_is_not_waited_for(void **state)
 static void an_old_manager_is_polled(void **state)
 {
     (void)state;
-    start(old_manager);
+    manager_fixture_start(old_manager);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 1, 7);
     assert_true(pa_follow_polls(follow));
@@ -303,7 +271,7 @@ static void an_old_manager_is_polled(void **state)
 static void a_manager_without_watch_is_polled_until_it_is_replaced(void **state)
 {
     (void)state;
-    start(middle_manager);
+    manager_fixture_start(middle_manager);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 1, 7);
     assert_next(PA_WATCH_CHANGE, 1, 7);
@@ -323,7 +291,7 @@ static const char *replaced(struct fake_manager *m, const char *line)
 static void a_poll_finds_that_the_manager_can_be_watched(void **state)
 {
     (void)state;
-    start(middle_manager);
+    manager_fixture_start(middle_manager);
     begin_within(AMPLE_MS);
     assert_next(PA_WATCH_SNAPSHOT, 1, 7);
     atomic_store(&manager.answer, replaced);
@@ -366,7 +334,7 @@ static void pauses_double_up_to_ten_seconds(void **state)
 static void without_memory_it_begins_anew(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     size_t k = 0;
     for (bool failed = true; failed; ++k) {
         struct pa_watch_event event = PA_WATCH_EVENT_NULL;

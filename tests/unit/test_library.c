@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,18 +15,14 @@
 #include <unistd.h>
 
 #include "alloc_fail.h"
-#include "fake_manager.h"
+#include "manager_fixture.h"
 #include "portallocator.h"
 
-static struct fake_manager manager;
 static struct portallocator *allocator;
 
 /* ---------------------------------------------------- managers' manners -- */
 
-static const struct {
-    const char *request; /* a part of it */
-    const char *reply;
-} answers[] = {
+static const struct manager_manner answers[] = {
     {"HELLO 2 ", "OK 2 {wait count hold listen}\r\n"},
     {"ALLOCATE full", "FAIL NOFREE {no free ports}\r\n"},
     {"ALLOCATE row -count 3 -hold 1 -attributes {a {b c}} -wait 5 -user bob\r",
@@ -46,11 +41,7 @@ static const struct {
 
 static const char *new_manager(struct fake_manager *m, const char *line)
 {
-    snprintf(m->reply, sizeof m->reply, "%s\r", line); /* so that a request is matched whole */
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; ++i)
-        if (strncmp(m->reply, answers[i].request, strlen(answers[i].request)) == 0)
-            return answers[i].reply;
-    return "FAIL SYNTAX {unexpected}\r\n";
+    return manager_answer(m, line, answers, sizeof answers / sizeof *answers);
 }
 
 static const char *old_manager(struct fake_manager *m, const char *line)
@@ -63,41 +54,21 @@ static const char *old_manager(struct fake_manager *m, const char *line)
 
 /* -------------------------------------------------------------- fixture -- */
 
-static char host[64]; /* an address, or the path of a socket */
-static int hosts;     /* used: the process remembers which managers are old */
-static int descriptors_before;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
-
 static int set_up(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
-    memset(&manager, 0, sizeof manager);
-    snprintf(host, sizeof host, "127.0.4.%d", ++hosts);
-    return setenv("DAQPORTMGR_PORTFILE", "/nonexistent/listen.port", 1);
+    return manager_fixture_begin(4);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return count_descriptors() == descriptors_before ? 0 : -1;
+    return manager_fixture_end();
 }
 
 static void start(fake_answer *answer)
 {
-    manager.answer = answer;
-    manager.address = host;
-    assert_true(fake_manager_start(&manager));
+    manager_fixture_start(answer);
     allocator = portallocator_new(host, (unsigned)manager.port);
     assert_non_null(allocator);
     portallocator_set_timeout(allocator, 30000);

@@ -5,28 +5,23 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "alloc_fail.h"
-#include "fake_manager.h"
+#include "manager_fixture.h"
 #include "portallocator.h"
 
 enum { AMPLE_MS = 30000 }; /* for what is to succeed */
 
-static struct fake_manager manager;
 static struct portallocator *allocator;
 static struct portallocator_watch *watch;
 
 /* ---------------------------------------------------- managers' manners -- */
 
-static const struct {
-    const char *request; /* a part of it */
-    const char *reply;
-} answers[] = {
+static const struct manager_manner answers[] = {
     {"HELLO 2 ", "OK 2 {watch}\r\n"},
     {"WATCH -name a* -user u\r", "OK 2\r\n7 a u {k v}\r\n9 {a b} u {}\r\n"
                                  "EVENT 1 add 8 ab u {}\r\nEVENT 2 change 8 ab u {k v}\r\n"
@@ -40,11 +35,7 @@ static const struct {
 
 static const char *new_manager(struct fake_manager *m, const char *line)
 {
-    snprintf(m->reply, sizeof m->reply, "%s\r", line); /* so that a request is matched whole */
-    for (size_t i = 0; i < sizeof answers / sizeof *answers; ++i)
-        if (strncmp(m->reply, answers[i].request, strlen(answers[i].request)) == 0)
-            return answers[i].reply;
-    return "FAIL SYNTAX {unexpected}\r\n";
+    return manager_answer(m, line, answers, sizeof answers / sizeof *answers);
 }
 
 static const char *old_manager(struct fake_manager *m, const char *line)
@@ -61,50 +52,23 @@ static const char *middle_manager(struct fake_manager *m, const char *line)
                                              : "FAIL SYNTAX {Invalid request CHANGE}\r\n";
 }
 
-static const char *silent_manager(struct fake_manager *m, const char *line)
-{
-    (void)m;
-    (void)line;
-    return NULL;
-}
-
 /* -------------------------------------------------------------- fixture -- */
-
-static char host[64];
-static int hosts; /* used: the process remembers which managers are old */
-static int descriptors_before;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static int set_up(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
-    memset(&manager, 0, sizeof manager);
-    snprintf(host, sizeof host, "127.0.7.%d", ++hosts);
-    return setenv("DAQPORTMGR_PORTFILE", "/nonexistent/listen.port", 1);
+    return manager_fixture_begin(7);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return count_descriptors() == descriptors_before ? 0 : -1;
+    return manager_fixture_end();
 }
 
 static void start(fake_answer *answer)
 {
-    manager.answer = answer;
-    manager.address = host;
-    assert_true(fake_manager_start(&manager));
+    manager_fixture_start(answer);
     allocator = portallocator_new(host, (unsigned)manager.port);
     assert_non_null(allocator);
     portallocator_set_timeout(allocator, AMPLE_MS);

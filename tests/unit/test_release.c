@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "alloc_fail.h"
 #include "pa_release.h"
 #include "pa_reserve.h"
@@ -46,17 +46,6 @@ static char stream_path[PATH_BYTES + sizeof PA_RESERVE_STREAM_SUFFIX]; /* of the
 static int descriptors_before;
 static struct pa_release_failure failure;
 static struct pa_release_reply reply;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static int set_up(void **state)
 {

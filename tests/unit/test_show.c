@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,18 @@ static void a_column_is_filled_by_what_the_text_takes(void **state)
     assert_column("abcd", 0, "abcd");
 }
 
+static void output_that_did_not_get_through_has_a_reason(void **state)
+{
+    (void)state;
+    FILE *full = fopen("/dev/full", "w");
+    FILE *null = fopen("/dev/null", "w");
+    assert_true(full && null && fputs("text", full) >= 0 && fputs("text", null) >= 0);
+    const char *why = pa_show_close(full);
+    assert_non_null(why);
+    assert_string_equal(why, strerror(ENOSPC));
+    assert_null(pa_show_close(null));
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, back_to_c)
 
 int main(void)
@@ -161,6 +174,7 @@ int main(void)
         CASE(what_is_no_utf_8_is_escaped_byte_by_byte),
         CASE(in_the_c_locale_only_ascii_is_shown),
         CASE(a_column_is_filled_by_what_the_text_takes),
+        CASE(output_that_did_not_get_through_has_a_reason),
     };
     return cmocka_run_group_tests_name("show", tests, NULL, NULL);
 }

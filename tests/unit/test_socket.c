@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "descriptors.h"
 #include "pa_socket.h"
 #include "pa_tcl_compat.h"
 
@@ -52,17 +52,6 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 }
 
 /* -------------------------------------------------------------- fixture -- */
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static int descriptors_before;
 

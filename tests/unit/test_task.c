@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
@@ -19,7 +18,7 @@
 #include <unistd.h>
 
 #include "alloc_fail.h"
-#include "fake_manager.h"
+#include "manager_fixture.h"
 #include "pa_task.h"
 
 enum {
@@ -27,7 +26,6 @@ enum {
     SHORT_MS = 30,    /* for what is to time out */
 };
 
-static struct fake_manager manager;
 static struct pa_task task;
 static struct pa_errand errand;
 static struct pa_failure why;
@@ -52,11 +50,6 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 }
 
 /* ---------------------------------------------------- managers' manners -- */
-
-static bool begins(const char *line, const char *word)
-{
-    return strncmp(line, word, strlen(word)) == 0;
-}
 
 static const char *old_manager(struct fake_manager *m, const char *line)
 {
@@ -89,53 +82,21 @@ static const char *holds_nothing(struct fake_manager *m, const char *line)
     return new_manager(m, line);
 }
 
-static const char *silent_manager(struct fake_manager *m, const char *line)
-{
-    (void)m;
-    (void)line;
-    return NULL;
-}
-
 /* -------------------------------------------------------------- fixture -- */
-
-static char host[32];
-static int hosts;
-static int descriptors_before;
-
-static int count_descriptors(void)
-{
-    int count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    while (dir && readdir(dir))
-        ++count;
-    if (dir)
-        closedir(dir);
-    return count;
-}
 
 static int set_up(void **state)
 {
     (void)state;
-    descriptors_before = count_descriptors();
-    memset(&manager, 0, sizeof manager);
     keys = (struct pa_keys)PA_KEYS_INIT;
     why = (struct pa_failure){.error = PA_OK};
-    snprintf(host, sizeof host, "127.0.3.%d", ++hosts);
     sem_init(&may_answer, 0, 0);
-    return setenv("DAQPORTMGR_PORTFILE", "/nonexistent/listen.port", 1);
+    return manager_fixture_begin(3);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    return count_descriptors() == descriptors_before ? 0 : -1;
-}
-
-static void start(fake_answer *answer)
-{
-    manager.answer = answer;
-    manager.address = host;
-    assert_true(fake_manager_start(&manager));
+    return manager_fixture_end();
 }
 
 static void begin(const char *name, int port)
@@ -184,7 +145,7 @@ static int requests(void)
 static void a_listing_comes_without_blocking(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
@@ -196,7 +157,7 @@ static void a_listing_comes_without_blocking(void **state)
 static void hello_goes_along_with_the_request(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_find(&errand, &keys, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
@@ -210,7 +171,7 @@ static void hello_goes_along_with_the_request(void **state)
 static void an_old_manager_is_asked_in_its_way(void **state)
 {
     (void)state;
-    start(old_manager);
+    manager_fixture_start(old_manager);
     for (int i = 0; i < 2; ++i) {
         begin(host, manager.port);
         keys.name_pattern = "a*";
@@ -231,7 +192,7 @@ static void an_old_manager_is_asked_in_its_way(void **state)
 static void a_refusal_has_its_code(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_release(&errand, 1, &why), 0);
     assert_int_equal(run(AMPLE_MS), PA_E_NOT_OWNER);
@@ -246,7 +207,7 @@ static void a_hold_is_done_without_where_there_is_none(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i) {
         if (i > 0)
             set_up(state);
-        start(kinds[i]);
+        manager_fixture_start(kinds[i]);
         begin(host, manager.port);
         assert_int_equal(pa_errand_allocate_held(&errand, "app", &keys, &why), 0);
         assert_int_equal(run(AMPLE_MS), 0);
@@ -266,7 +227,7 @@ static void a_hold_is_done_without_where_there_is_none(void **state)
 static void ports_go_over_to_a_call(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     struct pa_call *call = pa_call_new(host, manager.port);
     begin(host, manager.port);
     assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
@@ -286,7 +247,7 @@ static void ports_go_over_to_a_call(void **state)
 static void ports_that_nobody_takes_go_with_the_task(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
@@ -298,7 +259,7 @@ static void ports_that_nobody_takes_go_with_the_task(void **state)
 static void a_task_without_a_question_connects(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     struct pa_call *call = pa_call_new(host, manager.port);
     struct pa_call *other = pa_call_new(host, 1);
     assert_int_equal(pa_task_init(&task, host, manager.port, NULL, &why), 0);
@@ -405,7 +366,7 @@ static void a_full_line_in_front_of_a_socket_is_waited_for(void **state)
 static void a_silent_manager_is_waited_for_until_the_deadline(void **state)
 {
     (void)state;
-    start(silent_manager);
+    manager_fixture_start(silent_manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
@@ -416,7 +377,7 @@ static void a_silent_manager_is_waited_for_until_the_deadline(void **state)
 static void the_time_in_line_counts_beyond_the_deadline(void **state)
 {
     (void)state;
-    start(silent_manager);
+    manager_fixture_start(silent_manager);
     begin(host, manager.port);
     keys.wait_ms = 20;
     assert_int_equal(pa_errand_allocate(&errand, "app", &keys, &why), 0);
@@ -428,7 +389,7 @@ static void the_time_in_line_counts_beyond_the_deadline(void **state)
 static void no_manager_is_no_connection(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     fake_manager_stop(&manager);
     begin(host, manager.port);
     assert_int_equal(pa_errand_list(&errand, &why), 0);
@@ -444,7 +405,7 @@ static void a_name_is_looked_up_in_a_thread(void **state)
 {
     (void)state;
     snprintf(host, sizeof host, "127.0.0.1");
-    start(new_manager);
+    manager_fixture_start(new_manager);
     begin("hanging.test", manager.port);
     assert_int_equal(pa_errand_list(&errand, &why), 0);
     assert_int_equal(pa_task_begin(&task, AMPLE_MS, &why), 0);
@@ -480,7 +441,7 @@ static void a_look_up_that_hangs_is_given_up(void **state)
 static void a_task_may_be_broken_off_at_each_step(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     bool over = false;
     for (int steps = 0; !over; ++steps) {
         begin(host, manager.port);
@@ -499,7 +460,7 @@ static void a_task_may_be_broken_off_at_each_step(void **state)
 static void without_memory_nothing_is_left(void **state)
 {
     (void)state;
-    start(new_manager);
+    manager_fixture_start(new_manager);
     size_t k = 0;
     for (bool failed = true; failed; ++k) {
         errand = (struct pa_errand){.fd = -1};
