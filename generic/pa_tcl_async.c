@@ -3,7 +3,8 @@
  *
  * The happy path: an operation looks up an address if it has to listen on one,
  * runs its task step by step, makes rows of a listing piece by piece, and tells
- * the answer, for which it is freed first: the script may do what it likes then.
+ * the answer, for which it is freed first: the script may do what it likes then. Its
+ * connection is left to the next one, if that begins before the loop's next turn.
  *
  * What can fail: whatever it is, it is told by a step, never before the command that
  * began the operation has returned.
@@ -89,6 +90,7 @@ static void tell(struct async *async)
     int code = pa_tcl_errand_finish(async->errand, interp, &async->task.call, async->result,
                                     &async->why);
     hand_over(async);
+    pa_tcl_spare_keep(&async->owner->spare, pa_task_spare(&async->task));
     struct pa_tcl_reply reply = async->reply;
     async->reply = (struct pa_tcl_reply){.interp = NULL};
     free_async(async);
@@ -166,7 +168,8 @@ static void step(void *data)
 static void first_step(struct async *async, const struct pa_tcl_server *server)
 {
     struct pa_errand *errand = async->errand->is_opening ? NULL : &async->errand->errand;
-    int r = pa_task_init(&async->task, server->host, server->port, errand, &async->why);
+    int r = pa_task_init(&async->task, pa_tcl_spare_take(&async->owner->spare), server->host,
+                         server->port, errand, &async->why);
     if (r == 0)
         r = pa_call_look(async->owner->call, &async->why);
     if (r != 0) {

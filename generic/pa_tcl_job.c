@@ -58,4 +58,5 @@ void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
 {
     while (jobs->first)
         end(jobs->first);
+    pa_tcl_spare_keep(&jobs->spare, NULL);
 }

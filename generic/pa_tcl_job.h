@@ -9,6 +9,7 @@
 #include "pa_call.h"
 #include "pa_tcl_compat.h"
 #include "pa_tcl_home.h"
+#include "pa_tcl_spare.h"
 
 struct pa_tcl_job;
 
@@ -29,6 +30,7 @@ struct pa_tcl_jobs {
     struct pa_tcl_home *home; /* the allocator's reference */
     struct pa_call *call;     /* the allocator's: takes over the ports that are granted */
     struct pa_tcl_job *first; /* the youngest */
+    struct pa_tcl_spare spare;
 };
 
 /* The kinds. */
@@ -48,7 +50,7 @@ void pa_tcl_job_leave(struct pa_tcl_job *job);
  */
 int pa_tcl_jobs_end(struct pa_tcl_jobs *jobs, const char *kind, Tcl_Obj *token);
 
-/* Ends all. */
+/* Ends all, and lets go of the spare connection. */
 void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs);
 
 /* Whom an allocator asks, and how long. */

@@ -283,7 +283,8 @@ int pa_call_listen(struct pa_call *call, const char *name, const struct pa_keys 
 
 void pa_call_adopt(struct pa_call *call, struct pa_call *from)
 {
-    pa_ask_retire(from);
+    if (from->in_use && from->in_use->held > 0)
+        pa_ask_retire(from);
     while (from->aside) {
         struct pa_connection *one = from->aside;
         from->aside = one->next;

@@ -209,7 +209,7 @@ static int begin_task(struct pa_follow *follow, enum state state, struct pa_fail
     follow->state = state;
     follow->has_task = true;
     bool asks = state == POLLING;
-    int r = pa_task_init(&follow->task, follow->host, follow->port,
+    int r = pa_task_init(&follow->task, NULL, follow->host, follow->port,
                          asks ? &follow->errand : NULL, why);
     if (r == 0 && asks)
         r = pa_errand_find(&follow->errand, &follow->keys, why);

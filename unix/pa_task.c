@@ -1,10 +1,11 @@
 /*
  * An errand to a port manager that never blocks.
  *
- * The happy path: a dial connects, the request is sent in one packet, the answer
- * comes.
+ * The happy path: a dial connects, or a connection is there that has served before;
+ * the request is sent in one packet, the answer comes.
  *
- * What can fail: the manager does not know HELLO. It is remembered and asked in
+ * What can fail: the connection that has served before is stale. It is replaced, once.
+ * The manager does not know HELLO. It is remembered and asked in
  * protocol 1, on a new connection. It cannot hold ports: the errand has other
  * words, for a new connection too. Whatever else, the task is over.
  */
@@ -17,12 +18,25 @@ static_assert((int)PA_TASK_WAIT == (int)PA_DIAL_WAIT &&
                   (int)PA_TASK_WAIT == (int)PA_CONNECTION_WAIT,
               "a task hands on what its parts return");
 
-int pa_task_init(struct pa_task *task, const char *host, int port, struct pa_errand *errand,
-                 struct pa_failure *why)
+int pa_task_init(struct pa_task *task, struct pa_call *spare, const char *host, int port,
+                 struct pa_errand *errand, struct pa_failure *why)
 {
-    *task = (struct pa_task){.errand = errand, .dial = {.fd = -1}};
+    *task = (struct pa_task){.call = spare, .errand = errand, .dial = {.fd = -1}};
+    if (spare)
+        return pa_call_set_server(spare, host, port, why);
     task->call = pa_call_new(host, port);
     return task->call ? 0 : pa_failure_set(why, PA_E_CLIENT_MEMORY);
+}
+
+struct pa_call *pa_task_spare(struct pa_task *task)
+{
+    struct pa_call *call = task->call;
+    const struct pa_connection *connection = call ? call->in_use : NULL;
+    if (!connection || connection->dead || connection->held > 0 ||
+        !pa_connection_in_step(connection))
+        return NULL;
+    task->call = NULL;
+    return call;
 }
 
 void pa_task_deinit(struct pa_task *task)
@@ -44,7 +58,11 @@ int pa_task_begin(struct pa_task *task, int timeout_ms, struct pa_failure *why)
     task->timeout_ms = timeout_ms;
     task->deadline = task->errand ? pa_ask_deadline(&task->errand->ask, timeout_ms)
                                   : pa_deadline_in(timeout_ms);
-    return dial(task, why);
+    int r = pa_ask_look_after(task->call, why);
+    task->is_reused = task->call->in_use;
+    if (r != 0 || !task->is_reused)
+        return r != 0 ? r : dial(task, why);
+    return task->errand ? pa_ask_put(task->call, &task->errand->ask, why) : 0;
 }
 
 static int step_dial(struct pa_task *task, struct pa_failure *why)
@@ -77,6 +95,14 @@ static int begin_old(struct pa_task *task, struct pa_failure *why)
     return dial(task, why);
 }
 
+/* The manager had closed it before it had the request. */
+static int begin_anew(struct pa_task *task, struct pa_failure *why)
+{
+    pa_ask_retire(task->call);
+    task->is_reused = false;
+    return dial(task, why);
+}
+
 /* A step of what is under way. */
 static int step(struct pa_task *task, struct pa_failure *why)
 {
@@ -85,9 +111,12 @@ static int step(struct pa_task *task, struct pa_failure *why)
         if (r != 0 || !task->errand)
             return r;
         r = step_talk(task, why);
-        if (r != PA_CONNECTION_OLD)
+        if (r == PA_CONNECTION_OLD)
+            r = begin_old(task, why);
+        else if (r == PA_E_CLOSED && task->is_reused)
+            r = begin_anew(task, why);
+        else
             return r;
-        r = begin_old(task, why);
         if (r != 0)
             return r;
     }

@@ -102,7 +102,7 @@ static int tear_down(void **state)
 static void begin(const char *name, int port)
 {
     errand = (struct pa_errand){.fd = -1};
-    assert_int_equal(pa_task_init(&task, name, port, &errand, &why), 0);
+    assert_int_equal(pa_task_init(&task, NULL, name, port, &errand, &why), 0);
 }
 
 /* Goes on with the task as an event loop would. */
@@ -262,7 +262,7 @@ static void a_task_without_a_question_connects(void **state)
     manager_fixture_start(new_manager);
     struct pa_call *call = pa_call_new(host, manager.port);
     struct pa_call *other = pa_call_new(host, 1);
-    assert_int_equal(pa_task_init(&task, host, manager.port, NULL, &why), 0);
+    assert_int_equal(pa_task_init(&task, NULL, host, manager.port, NULL, &why), 0);
     assert_int_equal(run(AMPLE_MS), 0);
     pa_call_adopt_open(other, task.call);
     assert_false(pa_call_is_open(other));
@@ -274,6 +274,109 @@ static void a_task_without_a_question_connects(void **state)
     pa_call_free(call);
     pa_call_free(other);
     fake_manager_stop(&manager);
+}
+
+/* Begins once more, with the call of the task that is over. */
+static bool begin_with_spare(const char *name, int port)
+{
+    struct pa_call *spare = pa_task_spare(&task);
+    bool had_one = spare;
+    end();
+    errand = (struct pa_errand){.fd = -1};
+    assert_int_equal(pa_task_init(&task, spare, name, port, &errand, &why), 0);
+    return had_one;
+}
+
+static void a_connection_serves_one_errand_after_the_other(void **state)
+{
+    (void)state;
+    manager_fixture_start(new_manager);
+    begin(host, manager.port);
+    for (int i = 0; i < 3; ++i) {
+        assert_int_equal(pa_errand_find(&errand, &keys, &why), 0);
+        assert_int_equal(run(AMPLE_MS), 0);
+        assert_int_equal(errand.listing.count, 1);
+        assert_true(begin_with_spare(host, manager.port));
+    }
+    assert_int_equal(pa_errand_release(&errand, 1, &why), 0);
+    assert_int_equal(run(AMPLE_MS), PA_E_NOT_OWNER);
+    assert_true(begin_with_spare(host, manager.port)); /* a refusal is an answer */
+    end();
+    assert_int_equal(atomic_load(&manager.connections), 1);
+    assert_int_equal(requests(), 5); /* HELLO but once */
+    finish();
+}
+
+static void a_spare_connection_is_of_its_manager_alone(void **state)
+{
+    (void)state;
+    manager_fixture_start(new_manager);
+    begin(host, manager.port);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
+    assert_int_equal(run(AMPLE_MS), 0);
+    assert_true(begin_with_spare(host, 1));
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
+    assert_int_equal(run(AMPLE_MS), PA_E_CONNECT);
+    assert_true(fake_manager_wait_closed(&manager, 1));
+    finish();
+}
+
+static void a_connection_with_ports_or_out_of_step_is_not_spare(void **state)
+{
+    (void)state;
+    manager_fixture_start(new_manager);
+    begin(host, manager.port);
+    assert_int_equal(pa_errand_gimme(&errand, "app", "ann", true, &why), 0);
+    assert_int_equal(run(AMPLE_MS), 0);
+    assert_null(pa_task_spare(&task));
+    end();
+    manager.answer = silent_manager;
+    begin(host, manager.port);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
+    assert_int_equal(run(SHORT_MS), PA_E_TIMEOUT);
+    assert_null(pa_task_spare(&task));
+    finish();
+}
+
+/* Closes each connection when it is asked for the second time. */
+static const char *weary_manager(struct fake_manager *m, const char *line)
+{
+    int asked = atomic_fetch_add(&m->granted, 1);
+    return asked % 2 == 0 ? new_manager(m, line) : "!";
+}
+
+static void a_spare_connection_that_is_stale_is_replaced(void **state)
+{
+    (void)state;
+    manager_fixture_start(weary_manager);
+    begin(host, manager.port);
+    for (int i = 0; i < 2; ++i) {
+        assert_int_equal(pa_errand_list(&errand, &why), 0);
+        assert_int_equal(run(AMPLE_MS), 0);
+        assert_int_equal(errand.listing.count, 2);
+        assert_int_equal(atomic_load(&manager.connections), 1 + i);
+        assert_true(begin_with_spare(host, manager.port));
+    }
+    int port = manager.port;
+    fake_manager_stop(&manager);
+    manager = (struct fake_manager){.port = port, .address = host, .answer = weary_manager};
+    assert_true(fake_manager_start(&manager));
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
+    assert_int_equal(run(AMPLE_MS), 0);
+    assert_int_equal(requests(), 1); /* what was closed already was not asked */
+    finish();
+}
+
+static void a_connection_that_is_new_is_not_replaced(void **state)
+{
+    (void)state;
+    manager_fixture_start(weary_manager);
+    atomic_store(&manager.granted, 1);
+    begin(host, manager.port);
+    assert_int_equal(pa_errand_list(&errand, &why), 0);
+    assert_int_equal(run(AMPLE_MS), PA_E_CLOSED);
+    assert_int_equal(atomic_load(&manager.connections), 1);
+    finish();
 }
 
 /* ------------------------------------------------------------- the file system -- */
@@ -465,7 +568,7 @@ static void without_memory_nothing_is_left(void **state)
     for (bool failed = true; failed; ++k) {
         errand = (struct pa_errand){.fd = -1};
         alloc_fail_after(k);
-        int r = pa_task_init(&task, host, manager.port, &errand, &why);
+        int r = pa_task_init(&task, NULL, host, manager.port, &errand, &why);
         if (r == 0)
             r = pa_errand_gimme(&errand, "app", "ann", true, &why);
         if (r == 0)
@@ -491,6 +594,11 @@ int main(void)
         CASE(ports_go_over_to_a_call),
         CASE(ports_that_nobody_takes_go_with_the_task),
         CASE(a_task_without_a_question_connects),
+        CASE(a_connection_serves_one_errand_after_the_other),
+        CASE(a_spare_connection_is_of_its_manager_alone),
+        CASE(a_connection_with_ports_or_out_of_step_is_not_spare),
+        CASE(a_spare_connection_that_is_stale_is_replaced),
+        CASE(a_connection_that_is_new_is_not_replaced),
         CASE(a_socket_comes_along),
         CASE(a_full_line_in_front_of_a_socket_is_waited_for),
         CASE(a_silent_manager_is_waited_for_until_the_deadline),
