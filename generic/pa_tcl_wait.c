@@ -1,70 +1,17 @@
 /*
  * Waiting for a port manager to come up.
  *
- * A try is a LIST on a connection of its own, made by a thread of its own, so
- * that neither a look-up nor a host that does not answer holds up the events
- * of the waiting thread. The thread is joined before the try is looked at; it
- * ends by its deadline. When the wait is broken off, by a deleted or a
- * cancelled interpreter, that join is the only thing that may block, no longer
- * than the deadline. Where Tcl has no threads the try blocks instead.
+ * A try is a LIST that does not block, in the event loop that the wait runs. What can
+ * fail counts as no answer; a wait that is broken off, by a deleted or a cancelled
+ * interpreter, breaks its try off.
  */
 
 #include "pa_tcl_wait.h"
 
-#include "pa_call.h"
+#include "pa_task.h"
 #include "pa_tcl_error.h"
+#include "pa_tcl_pump.h"
 #include "pa_tcl_utf8.h"
-
-/* One try; shared by two threads until the second is joined. */
-struct attempt {
-    const char *host;
-    int port;
-    Tcl_ThreadId waiter;
-    bool answered; /* written by the asking thread before it queues the event */
-    bool over;     /* set in the waiting thread by the event */
-};
-
-struct over_event {
-    Tcl_Event header; /* first: libtcl frees the event by it */
-    struct attempt *attempt;
-};
-
-/* -------------------------------------------------- in the asking thread -- */
-
-static bool ask(const struct attempt *attempt)
-{
-    struct pa_call *call = pa_call_new(attempt->host, attempt->port);
-    if (!call)
-        return false;
-    struct pa_listing listing;
-    struct pa_failure why;
-    bool answered = pa_call_list(call, PA_TCL_WAIT_TRY_MS, &listing, &why) == 0;
-    if (answered)
-        pa_listing_deinit(&listing);
-    pa_call_free(call);
-    return answered;
-}
-
-static int attempt_over(Tcl_Event *header, int flags)
-{
-    (void)flags;
-    ((struct over_event *)header)->attempt->over = true;
-    return 1;
-}
-
-static Tcl_ThreadCreateType asking_thread(void *data)
-{
-    struct attempt *attempt = data;
-    Tcl_ThreadId waiter = attempt->waiter;
-    attempt->answered = ask(attempt);
-    struct over_event *event = (void *)Tcl_Alloc(sizeof *event);
-    *event = (struct over_event){.header = {.proc = attempt_over}, .attempt = attempt};
-    Tcl_ThreadQueueEvent(waiter, &event->header, TCL_QUEUE_TAIL);
-    Tcl_ThreadAlert(waiter);
-    TCL_THREAD_CREATE_RETURN;
-}
-
-/* ------------------------------------------------- in the waiting thread -- */
 
 /* Whether the script may go on; TCL_ERROR with a message if not. */
 static int check_interp(Tcl_Interp *interp)
@@ -88,23 +35,41 @@ int pa_tcl_wait_until(const bool *done, Tcl_Interp *interp)
     return code;
 }
 
-static int is_event_of(Tcl_Event *header, void *attempt)
+struct attempt {
+    struct pa_errand errand;
+    struct pa_task task;
+    struct pa_tcl_pump pump;
+    bool answered;
+    bool over;
+};
+
+static void step(void *data)
 {
-    return header->proc == attempt_over && ((struct over_event *)header)->attempt == attempt;
+    struct attempt *attempt = data;
+    struct pa_failure why;
+    int r = pa_task_step(&attempt->task, &why);
+    if (r == PA_TASK_WAIT && pa_tcl_pump_wait(&attempt->pump, pa_task_wait(&attempt->task)))
+        return;
+    attempt->answered = r == 0;
+    attempt->over = true;
 }
 
-static int run_attempt(struct attempt *attempt, Tcl_Interp *interp)
+static int run_attempt(const char *host, Tcl_Interp *interp, bool *answered)
 {
-    Tcl_ThreadId thread;
-    if (Tcl_CreateThread(&thread, asking_thread, attempt, TCL_THREAD_STACK_DEFAULT,
-                         TCL_THREAD_JOINABLE) != TCL_OK) {
-        attempt->answered = ask(attempt);
-        return TCL_OK;
+    struct attempt attempt = {.answered = false};
+    struct pa_failure why;
+    int code = TCL_OK;
+    pa_tcl_pump_init(&attempt.pump, step, &attempt);
+    int r = pa_errand_list(&attempt.errand, &why);
+    if (pa_task_init(&attempt.task, NULL, host, 0, &attempt.errand, &why) == 0 && r == 0 &&
+        pa_task_begin(&attempt.task, PA_TCL_WAIT_TRY_MS, &why) == 0) {
+        step(&attempt);
+        code = pa_tcl_wait_until(&attempt.over, interp);
     }
-    int code = pa_tcl_wait_until(&attempt->over, interp);
-    int result;
-    Tcl_JoinThread(thread, &result);
-    Tcl_DeleteEvents(is_event_of, attempt);
+    pa_tcl_pump_stop(&attempt.pump);
+    pa_task_deinit(&attempt.task);
+    pa_errand_deinit(&attempt.errand);
+    *answered = attempt.answered;
     return code;
 }
 
@@ -130,17 +95,8 @@ static int try_all(Tcl_Interp *interp, int tries, const char *host, int interval
     for (int i = 0; i < tries && code == TCL_OK && !*answered; ++i) {
         if (i > 0)
             code = pause_for(interval_ms, interp);
-        if (code != TCL_OK)
-            break;
-        /* Here and not in the other thread: the look-up reads the environment. */
-        int port = pa_call_port_from_file();
-        struct attempt attempt = {
-            .host = host,
-            .port = port ? port : PA_CALL_DEFAULT_PORT,
-            .waiter = Tcl_GetCurrentThread(),
-        };
-        code = run_attempt(&attempt, interp);
-        *answered = attempt.answered;
+        if (code == TCL_OK)
+            code = run_attempt(host, interp, answered);
     }
     return code;
 }
