@@ -20,8 +20,8 @@ enum {
 /* The address `host`, IPv4 or IPv6, with a port. Returns its size. */
 socklen_t fill_address(struct sockaddr_storage *storage, const char *host, uint16_t port);
 
-/* A socket with a port of the kernel's choice, or `port`; -1 where the host has no such
- * address. */
+/* A socket with port `port`, 0 for one of the kernel's choice; -errno of socket(), bind() or
+ * listen(). */
 int take_port(const char *host, uint16_t port, int how);
 
 /* The local port of a socket. */
@@ -30,7 +30,8 @@ uint16_t port_of(int fd);
 /* The inode of a socket, as others see it. */
 uint64_t inode_of(int fd);
 
-/* A port below the ephemeral ones, which the kernel gives to nobody by itself. */
+/* A free port, of TCP and UDP, below the ephemeral ones, which the kernel gives to nobody by
+ * itself. */
 uint16_t quiet_port(void);
 
 /* How many descriptors this process has; the same too much at each call. */

@@ -5,7 +5,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,53 +14,14 @@
 #include <unistd.h>
 
 #include "hold.h"
-
-enum {
-    REUSE = 1,
-    V6ONLY = 2,
-    LISTEN = 4,
-};
+#include "take_port.h"
 
 static const enum hold_kind kinds[] = {HOLD_STRICT, HOLD_SOFT};
 static const enum transport transports[] = {TRANSPORT_TCP, TRANSPORT_UDP};
 
-static socklen_t fill(struct sockaddr_storage *storage, const char *host, uint16_t port)
-{
-    memset(storage, 0, sizeof *storage);
-    struct sockaddr_in *ipv4 = (struct sockaddr_in *)storage;
-    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)storage;
-    if (!strchr(host, ':')) {
-        ipv4->sin_family = AF_INET;
-        ipv4->sin_port = htons(port);
-        assert_int_equal(inet_pton(AF_INET, host, &ipv4->sin_addr), 1);
-        return sizeof *ipv4;
-    }
-    ipv6->sin6_family = AF_INET6;
-    ipv6->sin6_port = htons(port);
-    assert_int_equal(inet_pton(AF_INET6, host, &ipv6->sin6_addr), 1);
-    return sizeof *ipv6;
-}
-
-/* A socket of somebody else: the descriptor, or -errno of bind() or listen(). */
 static int take(enum transport transport, const char *host, uint16_t port, int how)
 {
-    struct sockaddr_storage address;
-    socklen_t size = fill(&address, host, port);
-    int on = 1;
-    int only = !!(how & V6ONLY);
-    int fd = socket(address.ss_family,
-                    (transport == TRANSPORT_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    if (address.ss_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
-    if (how & REUSE)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (const struct sockaddr *)&address, size) == 0 &&
-        (!(how & LISTEN) || listen(fd, 5) == 0))
-        return fd;
-    int error = errno;
-    close(fd);
-    return -error;
+    return take_port(host, port, how | (transport == TRANSPORT_UDP ? DATAGRAM : 0));
 }
 
 static void assert_gets(enum transport transport, const char *host, uint16_t port, int how)
@@ -74,27 +34,6 @@ static void assert_gets(enum transport transport, const char *host, uint16_t por
 static void assert_kept_out(enum transport transport, const char *host, uint16_t port, int how)
 {
     assert_int_equal(take(transport, host, port, how), -EADDRINUSE);
-}
-
-/* A free port below the ephemeral ones. */
-static uint16_t quiet_port(void)
-{
-    static uint16_t next;
-    if (next == 0)
-        next = (uint16_t)(11000 + getpid() % 9000);
-    for (unsigned tries = 0; tries < 1000; ++tries) {
-        ++next;
-        int tcp = take(TRANSPORT_TCP, "::", next, 0);
-        int udp = take(TRANSPORT_UDP, "::", next, 0);
-        if (tcp >= 0)
-            close(tcp);
-        if (udp >= 0)
-            close(udp);
-        if (tcp >= 0 && udp >= 0)
-            return next;
-    }
-    fail_msg("no port is free");
-    return 0;
 }
 
 static struct hold hold_new(enum transport transport, enum hold_kind kind, uint16_t port)
@@ -177,7 +116,7 @@ static void time_wait_makes_a_strict_hold_soft(void **state)
     (void)state;
     uint16_t port = quiet_port();
     struct sockaddr_storage address;
-    socklen_t size = fill(&address, "127.0.0.1", port);
+    socklen_t size = fill_address(&address, "127.0.0.1", port);
     int listener = take(TRANSPORT_TCP, "127.0.0.1", port, REUSE | LISTEN);
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char byte;
@@ -196,7 +135,7 @@ static void time_wait_makes_a_strict_hold_soft(void **state)
 static void assert_connects(const char *host, uint16_t port)
 {
     struct sockaddr_storage address;
-    socklen_t size = fill(&address, host, port);
+    socklen_t size = fill_address(&address, host, port);
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, size), 0);
     close(fd);
@@ -227,7 +166,7 @@ static void a_service_gets_a_listener_and_the_port_stays_held(void **state)
 static bool arrives(int fd, const char *host, uint16_t port)
 {
     struct sockaddr_storage address;
-    socklen_t size = fill(&address, host, port);
+    socklen_t size = fill_address(&address, host, port);
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     char byte;
     int from = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -266,7 +205,7 @@ static void a_hold_keeps_no_datagram(void **state)
     uint16_t port = quiet_port();
     struct hold hold = hold_new(TRANSPORT_UDP, HOLD_SOFT, port);
     struct sockaddr_storage address;
-    socklen_t size = fill(&address, "127.0.0.1", port);
+    socklen_t size = fill_address(&address, "127.0.0.1", port);
     char byte;
     int from = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(sendto(from, "x", 1, 0, (const struct sockaddr *)&address, size), 1);

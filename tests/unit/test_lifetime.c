@@ -2,6 +2,8 @@
 
 #include "lifetime.h"
 
+#include "child.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -10,42 +12,22 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-/* A process that waits to be killed. */
-static pid_t start_child(void)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-            pause();
-    }
-    assert_true(pid > 0);
-    return pid;
-}
-
-static void end_child(pid_t pid)
-{
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
 static void a_process_lives_until_it_ends(void **state)
 {
     (void)state;
     struct lifetime life;
-    pid_t pid = start_child();
+    pid_t pid = child_start();
     assert_int_equal(lifetime_open(&life, pid), 0);
     assert_int_equal(life.pid, pid);
     assert_int_equal(life.uid, geteuid());
     assert_true(life.started > 0);
     assert_true(lifetime_lasts(&life));
-    end_child(pid);
+    child_end(pid);
     assert_false(lifetime_lasts(&life));
     lifetime_close(&life);
     assert_int_equal(life.fd, -1);
@@ -55,7 +37,7 @@ static void its_end_wakes_who_polls(void **state)
 {
     (void)state;
     struct lifetime life;
-    pid_t pid = start_child();
+    pid_t pid = child_start();
     assert_int_equal(lifetime_open(&life, pid), 0);
     assert_int_equal(kill(pid, SIGKILL), 0);
     struct pollfd end = {.fd = life.fd, .events = POLLIN};
@@ -86,7 +68,7 @@ static void who_has_ended_is_no_process(void **state)
 {
     (void)state;
     struct lifetime life;
-    pid_t pid = start_child();
+    pid_t pid = child_start();
     siginfo_t info;
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);

@@ -7,18 +7,16 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "alloc_fail.h"
+#include "child.h"
 #include "conns.h"
 #include "grant.h"
 #include "portserver.h"
@@ -166,24 +164,6 @@ static uint16_t ask(pid_t pid)
     return (uint16_t)port;
 }
 
-static pid_t start_child(void)
-{
-    pid_t pid = fork();
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-            pause();
-    }
-    assert_true(pid > 0);
-    return pid;
-}
-
-static void end_child(pid_t pid)
-{
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-}
-
 static void await_tenants(size_t count)
 {
     for (int ms = 0; ms < PATIENCE_MS && portserver.tenants.count != count; ++ms)
@@ -197,7 +177,7 @@ static void a_process_has_its_ports_until_it_ends(void **state)
 {
     (void)state;
     begin();
-    pid_t child = start_child();
+    pid_t child = child_start();
     uint16_t first = ask(child);
     uint16_t second = ask(child);
     assert_true(first > 0 && second > 0 && first != second);
@@ -207,7 +187,7 @@ static void a_process_has_its_ports_until_it_ends(void **state)
     assert_string_equal(entry->user, "me");
     assert_int_equal(entry->uid, geteuid());
     assert_int_equal(changes, 2);
-    end_child(child);
+    child_end(child);
     await_tenants(0);
     assert_int_equal(table_count(table), 0);
     assert_int_equal(changes, 4);
@@ -218,7 +198,7 @@ static void a_release_by_others_is_heard(void **state)
 {
     (void)state;
     begin();
-    pid_t child = start_child();
+    pid_t child = child_start();
     struct table_entry *first = table_at(table, ask(child));
     struct table_entry *second = table_at(table, ask(child));
     grant_give_back(&conns.world, first);
@@ -228,7 +208,7 @@ static void a_release_by_others_is_heard(void **state)
     grant_give_back(&conns.world, second);
     await_tenants(0);
     assert_true(ask(child) > 0);
-    end_child(child);
+    child_end(child);
     end();
 }
 
@@ -260,15 +240,15 @@ static void only_so_many_processes_have_ports(void **state)
 {
     (void)state;
     begin_with(1, 0);
-    pid_t child = start_child();
-    pid_t other = start_child();
+    pid_t child = child_start();
+    pid_t other = child_start();
     assert_true(ask(child) > 0);
     assert_int_equal(ask(other), 0);
     assert_true(ask(child) > 0);
-    end_child(child);
+    child_end(child);
     await_tenants(0);
     assert_true(ask(other) > 0);
-    end_child(other);
+    child_end(other);
     end();
 }
 
@@ -276,14 +256,14 @@ static void a_full_pool_leaves_no_tenant(void **state)
 {
     (void)state;
     begin();
-    pid_t child = start_child();
+    pid_t child = child_start();
     for (int i = 0; i < PORTS; ++i)
         assert_true(ask(getpid()) > 0);
     assert_int_equal(ask(child), 0);
     await_tenants(1);
     assert_int_equal(portserver.served, PORTS);
     assert_int_equal(portserver.refused, 1);
-    end_child(child);
+    child_end(child);
     end();
 }
 
@@ -332,13 +312,13 @@ static void the_end_comes_at_any_time(void **state)
     (void)state;
     begin();
     int silent = call("");
-    pid_t child = start_child();
+    pid_t child = child_start();
     assert_true(ask(child) > 0);
     int unheard = call("2\n");
     stop();
     close(silent);
     close(unheard);
-    end_child(child);
+    child_end(child);
     assert_int_equal(open_descriptors(), descriptors);
 }
 
