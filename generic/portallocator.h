@@ -358,6 +358,9 @@ void portallocator_talk_free(struct portallocator_talk *talk);
  * _TOO_OLD: not in protocol 1, which has LIST, and ALLOCATE with a `user` and no
  * other option; _NO_MEMORY. Nothing is written on failure.
  *
+ * A manager that does not know CHANGE, as portallocator_talk_can(talk, "watch") says
+ * once HELLO is answered, answers PORTALLOCATOR_INVALID.
+ *
  * The answer to LISTEN brings a descriptor along with its first byte, by
  * SCM_RIGHTS (unix(7)); who wants that receives with recvmsg(2).
  */
@@ -366,6 +369,8 @@ int portallocator_talk_allocate(struct portallocator_talk *talk, const char *nam
 int portallocator_talk_listen(struct portallocator_talk *talk, const char *name,
                               const struct portallocator_options *options);
 int portallocator_talk_release(struct portallocator_talk *talk, unsigned port);
+int portallocator_talk_change(struct portallocator_talk *talk, unsigned port,
+                              const char *attributes);
 int portallocator_talk_list(struct portallocator_talk *talk);
 int portallocator_talk_find(struct portallocator_talk *talk, const char *name_pattern,
                             const char *user_pattern);

@@ -212,6 +212,15 @@ PORTALLOCATOR_PUBLIC int portallocator_talk_release(struct portallocator_talk *t
     return ask(talk, PA_VERB_RELEASE, "", &keys);
 }
 
+PORTALLOCATOR_PUBLIC int portallocator_talk_change(struct portallocator_talk *talk,
+                                                   unsigned port, const char *attributes)
+{
+    struct pa_keys keys = PA_KEYS_INIT;
+    keys.port = port;
+    keys.attributes = attributes ? attributes : "";
+    return ask(talk, PA_VERB_CHANGE, "", &keys);
+}
+
 PORTALLOCATOR_PUBLIC int portallocator_talk_list(struct portallocator_talk *talk)
 {
     return ask_old(talk, PA_VERB_LIST, "", "");

@@ -416,6 +416,14 @@ static void a_conversation_needs_no_socket(void **state)
     assert_int_equal(feed("FAIL NOTALLOCATED {port 7 is not allocated}\r\n"),
                      PORTALLOCATOR_NOT_ALLOCATED);
     assert_string_equal(portallocator_talk_error_text(talk), "port 7 is not allocated");
+    assert_int_equal(portallocator_talk_change(talk, 7, "k {v w}"), 0);
+    assert_output("CHANGE 7 -attributes {k {v w}}\r\n");
+    assert_int_equal(feed("OK 7\r\n"), PORTALLOCATOR_OK);
+    assert_int_equal(portallocator_talk_change(talk, 7, "odd"), PORTALLOCATOR_INVALID);
+    assert_int_equal(portallocator_talk_change(talk, 7, NULL), 0);
+    assert_output("CHANGE 7 -attributes {}\r\n");
+    assert_int_equal(feed("FAIL NOTOWNER {port 7 belongs to bob}\r\n"),
+                     PORTALLOCATOR_NOT_OWNER);
     assert_int_equal(portallocator_talk_listen(talk, "l", NULL), 0);
     assert_output("LISTEN l\r\n");
     assert_int_equal(feed("OK 7 -name l -user u -held 1\r\n"), PORTALLOCATOR_OK);

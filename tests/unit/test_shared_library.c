@@ -87,6 +87,7 @@ static void functions_have_a_version(void **state)
         "portallocator_talk_output",
         "portallocator_talk_ping",
         "portallocator_talk_release",
+        "portallocator_talk_change",
         "portallocator_talk_sent",
         "portallocator_talk_stats",
         "portallocator_version",
