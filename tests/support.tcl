@@ -24,7 +24,7 @@ namespace eval support {
     variable managers {}
     variable descriptors {}
     namespace export finish wait_until deadline tclsh script evaluate client scratch range \
-        descriptors children
+        new_host descriptors children
     namespace ensemble create
 }
 namespace eval manager {
@@ -150,6 +150,29 @@ proc support::client {args} {
         $child eval [list portAllocator create {*}$args]
     }
     return $child
+}
+
+# Whether this is a host of the test's own, with namespaces of the network, of processes and of
+# mounts, as root of this machine or as one's own root. Where it is not, the test file is run once
+# more on such a host, which ends with this process, and that ends with its status; where there can
+# be no such host the test file goes on. `marker` is the environment variable that tells.
+proc support::new_host {marker} {
+    if {[info exists ::env($marker)]} {
+        return 1
+    }
+    set way {setpriv --pdeathsig KILL unshare --net --mount --pid --fork --mount-proc --kill-child}
+    if {[exec id -u] != 0} {
+        lappend way --user --map-root-user
+    }
+    if {[catch {exec {*}$way true}]} {
+        return 0
+    }
+    set ::env($marker) 1
+    set failed [catch {
+        exec {*}$way [tclsh] [info script] {*}$::argv >@stdout 2>@stderr
+    } text options]
+    file delete -force [scratch]
+    exit [expr {$failed ? [lindex [dict get $options -errorcode] 2] : 0}]
 }
 
 # Whether a process runs; one that nobody has waited for yet does not.
