@@ -124,11 +124,11 @@ proc check::wrapper {name command} {
     return $path
 }
 
-# env with the sanitizers' options.
+# env with the sanitizers' options. A child of a program with threads may start some of its own.
 proc check::with_options {detect_leaks} {
     variable source
     return [list env ASAN_OPTIONS=detect_leaks=$detect_leaks \
-        TSAN_OPTIONS=suppressions=[file join $source tests tsan.supp]]
+        TSAN_OPTIONS=die_after_fork=0:suppressions=[file join $source tests tsan.supp]]
 }
 
 # A program of ours, under valgrind or with its sanitizer. What valgrind has to say stays out of

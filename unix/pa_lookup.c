@@ -1,12 +1,13 @@
 /*
  * The addresses of a host.
  *
- * The happy path of a name: a detached thread asks the resolver, leaves the
- * answer under the lock and writes to the descriptor, unless the caller has closed
- * that and gone. Whoever of the two comes last frees the look-up.
+ * The happy path of a name: a detached thread asks the resolver, leaves the answer with
+ * all who have asked for that name meanwhile, and writes to the descriptor of each.
  *
- * What can fail: the resolver may hang, and threads with it. Their number has a
- * bound, behind which a name cannot be looked up.
+ * What can fail: the resolver may hang, and a thread with it. Their number has a bound,
+ * behind which names stand in line: each thread takes the next when it has an answer.
+ * Who gives up leaves the line; a thread that hangs goes on, and serves whoever asks
+ * for the same name then.
  */
 
 #include "pa_lookup.h"
@@ -17,7 +18,6 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { MAX_LOOKUPS = 32 }; /* threads waiting for the resolver at a time, in this process */
+enum { MAX_THREADS = 32 }; /* that wait for the resolver at a time, in this process */
 
 static int report(const char *host, int result, int system_error, struct pa_failure *why)
 {
@@ -77,82 +77,109 @@ static int ask_resolver(const char *name, int flags, struct pa_addresses *addres
     return addresses->count > 0 ? 0 : EAI_NONAME;
 }
 
-/* --------------------------------------------------------------- thread -- */
+/* -------------------------------------------------------------- queries -- */
 
-/* A name on its way through the resolver; shared by the caller and the thread. */
+/* A name for the resolver. */
+struct query {
+    struct query *next;
+    struct pa_lookup *waiting; /* who want the answer */
+    bool runs;                 /* a thread has it, which frees it */
+    char name[];
+};
+
 struct pa_lookup {
-    pthread_mutex_t lock;
-    int users; /* the caller, the thread, or both */
-    bool done;
-    int result; /* of getaddrinfo(3) */
+    struct pa_lookup *next; /* who waits likewise */
+    struct query *query;    /* NULL: answered */
+    int done_fd;            /* eventfd(2), readable when answered */
+    int result;             /* of getaddrinfo(3) */
     int system_error;
-    int done_fd; /* eventfd(2), readable when done; the caller's, -1 when he has gone */
     struct pa_addresses addresses;
     char name[];
 };
 
-static atomic_int lookups_running;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static struct pa_lookup *lookup_new(const char *name)
+/* These are under the lock, and so is what they lead to. */
+static struct query *queries; /* those that run, and those in line, as they came */
+static int threads;
+
+static struct query *query_new(const char *name)
 {
     size_t size = strlen(name) + 1;
-    struct pa_lookup *lookup = calloc(1, sizeof *lookup + size);
-    if (!lookup)
+    struct query *query = malloc(sizeof *query + size);
+    if (!query)
         return NULL;
-    memcpy(lookup->name, name, size);
-    pthread_mutex_init(&lookup->lock, NULL);
-    lookup->users = 1;
-    lookup->done_fd = -1;
-    return lookup;
+    *query = (struct query){.next = NULL};
+    memcpy(query->name, name, size);
+    return query;
 }
 
-/* The thread or the caller is through with it. The lock is held. */
-static void leave(struct pa_lookup *lookup)
+static void remove_query(struct query *query)
 {
-    bool last = --lookup->users == 0;
-    pthread_mutex_unlock(&lookup->lock);
-    if (!last)
-        return;
-    pthread_mutex_destroy(&lookup->lock);
-    free(lookup);
+    for (struct query **at = &queries; *at; at = &(*at)->next) {
+        if (*at != query)
+            continue;
+        *at = query->next;
+        break;
+    }
+    free(query);
 }
 
-struct pa_lookup *pa_lookup_free(struct pa_lookup *lookup)
+static struct query *next_in_line(void)
 {
-    if (!lookup)
-        return NULL;
-    pthread_mutex_lock(&lookup->lock);
-    if (lookup->done_fd >= 0)
-        close(lookup->done_fd);
-    lookup->done_fd = -1;
-    leave(lookup);
+    for (struct query *query = queries; query; query = query->next)
+        if (!query->runs)
+            return query;
     return NULL;
 }
 
-static void *lookup_run(void *data)
+/* --------------------------------------------------------------- thread -- */
+
+static void tell(struct pa_lookup *lookup, const struct pa_addresses *addresses, int result,
+                 int system_error)
 {
     static const uint64_t one = 1;
-    struct pa_lookup *lookup = data;
-    struct pa_addresses addresses = {.count = 0};
-    int system_error;
-    int result = ask_resolver(lookup->name, 0, &addresses, &system_error);
-    pthread_mutex_lock(&lookup->lock);
-    lookup->addresses = addresses;
+    lookup->query = NULL;
+    lookup->addresses = *addresses;
     lookup->result = result;
     lookup->system_error = system_error;
-    lookup->done = true;
-    atomic_fetch_sub(&lookups_running, 1);
-    if (lookup->done_fd >= 0) {
-        /* The counter is 0 and has room: this can neither block nor fail. */
-        ssize_t written = write(lookup->done_fd, &one, sizeof one);
-        (void)written;
+    /* The counter is 0 and has room: this can neither block nor fail. */
+    ssize_t written = write(lookup->done_fd, &one, sizeof one);
+    (void)written;
+}
+
+/* Asks the resolver and tells. The next query for this thread; NULL: it is to end. */
+static struct query *answer(struct query *query)
+{
+    struct pa_addresses addresses = {.count = 0};
+    int system_error;
+    int result = ask_resolver(query->name, 0, &addresses, &system_error);
+    pthread_mutex_lock(&lock);
+    while (query->waiting) {
+        struct pa_lookup *lookup = query->waiting;
+        query->waiting = lookup->next;
+        tell(lookup, &addresses, result, system_error);
     }
-    leave(lookup);
+    remove_query(query);
+    struct query *next = next_in_line();
+    if (next)
+        next->runs = true;
+    else
+        --threads;
+    pthread_mutex_unlock(&lock);
+    return next;
+}
+
+static void *run(void *data)
+{
+    struct query *query = data;
+    while (query)
+        query = answer(query);
     return NULL;
 }
 
 /* Makes the thread with all signals blocked: they are for the program's own threads. */
-static int make_thread(struct pa_lookup *lookup)
+static int make_thread(struct query *query)
 {
     sigset_t all;
     sigset_t before;
@@ -164,32 +191,124 @@ static int make_thread(struct pa_lookup *lookup)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
-    r = pthread_create(&thread, &attributes, lookup_run, lookup);
+    r = pthread_create(&thread, &attributes, run, query);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return -r;
 }
 
-/* 0 or -errno; -EAGAIN when too many threads wait for the resolver. */
+/* Has a thread made for the query, if there may be one more. 0, or -errno: none will take it.
+ */
+static int start(struct query *query)
+{
+    int r = threads < MAX_THREADS ? make_thread(query) : -EAGAIN;
+    if (r == 0) {
+        query->runs = true;
+        ++threads;
+    }
+    return threads > 0 ? 0 : r;
+}
+
+/* Stands in for the lookup's name, behind those who have asked for the same. 0 or -errno. */
+static int join(struct pa_lookup *lookup)
+{
+    struct query **at = &queries;
+    while (*at && strcmp((*at)->name, lookup->name) != 0)
+        at = &(*at)->next;
+    if (!*at) {
+        struct query *made = query_new(lookup->name);
+        int r = made ? start(made) : -ENOMEM;
+        if (r < 0) {
+            free(made);
+            return r;
+        }
+        *at = made;
+    }
+    lookup->query = *at;
+    lookup->next = (*at)->waiting;
+    (*at)->waiting = lookup;
+    return 0;
+}
+
+static void leave(struct pa_lookup *lookup)
+{
+    struct query *query = lookup->query;
+    struct pa_lookup **at = &query->waiting;
+    while (*at != lookup)
+        at = &(*at)->next;
+    *at = lookup->next;
+    if (!query->waiting && !query->runs)
+        remove_query(query);
+}
+
+/* ----------------------------------------------------------------- fork -- */
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void in_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* The threads are the parent's: what is under way stays without an answer here. */
+static void in_child(void)
+{
+    queries = NULL;
+    threads = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(before_fork, in_parent, in_child);
+}
+
+/* -------------------------------------------------------------- look-up -- */
+
+struct pa_lookup *pa_lookup_free(struct pa_lookup *lookup)
+{
+    if (!lookup)
+        return NULL;
+    pthread_mutex_lock(&lock);
+    if (lookup->query)
+        leave(lookup);
+    pthread_mutex_unlock(&lock);
+    if (lookup->done_fd >= 0)
+        close(lookup->done_fd);
+    free(lookup);
+    return NULL;
+}
+
+static struct pa_lookup *lookup_new(const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct pa_lookup *lookup = calloc(1, sizeof *lookup + size);
+    if (!lookup)
+        return NULL;
+    memcpy(lookup->name, name, size);
+    lookup->done_fd = -1;
+    return lookup;
+}
+
+/* 0 or -errno. */
 static int lookup_start(struct pa_lookup *lookup)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     int made = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (made < 0)
         return -errno;
     lookup->done_fd = pa_socket_keep_off_standard_streams(made);
     if (lookup->done_fd < 0)
         return lookup->done_fd;
-    bool may = atomic_fetch_add(&lookups_running, 1) < MAX_LOOKUPS;
-    lookup->users = 2;
-    int r = may ? make_thread(lookup) : -EAGAIN;
-    if (r < 0) {
-        lookup->users = 1;
-        atomic_fetch_sub(&lookups_running, 1);
-    }
+    pthread_once(&once, watch_forks);
+    pthread_mutex_lock(&lock);
+    int r = join(lookup);
+    pthread_mutex_unlock(&lock);
     return r;
 }
-
-/* -------------------------------------------------------------- look-up -- */
 
 int pa_lookup_begin(struct pa_lookup **lookup, const char *host, struct pa_addresses *addresses,
                     struct pa_failure *why)
@@ -209,7 +328,8 @@ int pa_lookup_begin(struct pa_lookup **lookup, const char *host, struct pa_addre
     r = lookup_start(made);
     if (r < 0) {
         pa_lookup_free(made);
-        return pa_failure_set(why, PA_E_RESOLVE, host, pa_socket_reason(-r));
+        return r == -ENOMEM ? pa_failure_set(why, PA_E_CLIENT_MEMORY)
+                            : pa_failure_set(why, PA_E_RESOLVE, host, pa_socket_reason(-r));
     }
     *lookup = made;
     return PA_LOOKUP_RUNNING;
@@ -223,9 +343,9 @@ int pa_lookup_descriptor(const struct pa_lookup *lookup)
 int pa_lookup_take(struct pa_lookup *lookup, struct pa_addresses *addresses,
                    struct pa_failure *why)
 {
-    pthread_mutex_lock(&lookup->lock);
-    bool done = lookup->done;
-    pthread_mutex_unlock(&lookup->lock);
+    pthread_mutex_lock(&lock);
+    bool done = !lookup->query;
+    pthread_mutex_unlock(&lock);
     if (!done)
         return PA_LOOKUP_RUNNING;
     *addresses = lookup->addresses;

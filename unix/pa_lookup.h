@@ -4,7 +4,9 @@
 /*
  * The addresses of a host, for connecting by TCP. What needs the resolver is
  * looked up in a thread, since getaddrinfo(3) may block for as long as it likes;
- * a descriptor tells when it has answered.
+ * a descriptor tells when it has answered. There are 32 such threads at most, behind
+ * which names stand in line; who ask for the same name at a time have one thread.
+ * Thread-safe. In a child made by a fork what was under way has no answer.
  */
 
 #include "pa_failure.h"
@@ -50,8 +52,8 @@ int pa_lookup_take(struct pa_lookup *lookup, struct pa_addresses *addresses,
                    struct pa_failure *why);
 
 /*
- * Gives the look-up up. A thread that is still at it ends by itself, as late as
- * it may be, and is in nobody's way. NULL is legal; returns NULL.
+ * Gives the look-up up, and takes its name out of the line if nobody else waits for it. A
+ * thread that is at it ends by itself, as late as it may be. NULL is legal; returns NULL.
  */
 struct pa_lookup *pa_lookup_free(struct pa_lookup *lookup);
 

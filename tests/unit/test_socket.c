@@ -25,7 +25,6 @@
 enum {
     AMPLE_MS = 30000, /* for what is to succeed */
     SHORT_MS = 40,    /* for what is to time out */
-    MAX_LOOKUPS = 32, /* that may wait for the resolver */
 };
 
 static struct pa_failure why;
@@ -249,17 +248,8 @@ static void a_dead_name_server_holds_no_caller(void **state)
     assert_int_equal(connect_to("hanging.test", 30000, SHORT_MS, &fd), PA_E_TIMEOUT);
     assert_says("hanging.test");
     assert_says("the address");
-    for (int i = 1; i < MAX_LOOKUPS; ++i)
-        assert_int_equal(connect_to("hanging.test", 30000, 0, &fd), PA_E_TIMEOUT);
-    /* One more thread would be too many, and is an error at once. */
+    sem_post(&may_answer);
     assert_int_equal(connect_to("hanging.test", 30000, AMPLE_MS, &fd), PA_E_RESOLVE);
-    assert_says("resource temporarily unavailable");
-    for (int i = 0; i < MAX_LOOKUPS + 1; ++i)
-        sem_post(&may_answer);
-    do {
-        sched_yield();
-        assert_int_equal(connect_to("hanging.test", 30000, AMPLE_MS, &fd), PA_E_RESOLVE);
-    } while (strstr(why.text, "resource temporarily unavailable"));
     assert_says("hanging.test");
 }
 
