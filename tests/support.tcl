@@ -300,7 +300,7 @@ proc manager::kill {handle} {
 # Opens a connection to a manager. Lines are ended as the Tcl client ends them.
 proc conn::open {port {host localhost}} {
     set channel [socket $host $port]
-    fconfigure $channel -translation {auto crlf} -encoding utf-8 -buffering none -blocking 0
+    fconfigure $channel -translation {auto crlf} -encoding utf-8 -buffering line -blocking 0
     return $channel
 }
 
