@@ -223,9 +223,15 @@ proc check_program {program name} {
     compare "[file rootname $name] switch" [switches_of $program] $documented
 }
 
-# The exit codes in the sources of a tool.
-proc check_exit_codes {file name} {
-    set codes [lmap {all code} [regexp -all -inline {EXIT_\w+ = (\d+)} [sources $file]] {set code}]
+# The exit codes that the files which match `patterns` return.
+proc check_exit_codes {patterns name} {
+    set text [sources {*}$patterns]
+    set codes [lmap {all symbol code} [regexp -all -inline {(EXIT_\w+) = (\d+)} $text] {
+        if {[regexp -all "\\y$symbol\\y" $text] == 1} {
+            continue
+        }
+        set code
+    }]
     set page [page $name]
     set start [string first "\[section {EXIT STATUS}\]" $page]
     set section [string range $page $start [string first "\[list_end\]" $page $start]]
@@ -508,11 +514,11 @@ foreach check {
     {check_program $portrelease portrelease.man}
     {check_program $portctl portctl.man}
     check_subcommands
-    {check_exit_codes tools/lsservices.c lsservices.man}
-    {check_exit_codes tools/lsports.c lsports.man}
+    {check_exit_codes {tools/lsservices.c tools/tool.*} lsservices.man}
+    {check_exit_codes {tools/lsports.c tools/tool.*} lsports.man}
     {check_exit_codes daemon/portreserve.c portreserve.man}
-    {check_exit_codes tools/portrelease.c portrelease.man}
-    {check_exit_codes tools/ctl.h portctl.man}
+    {check_exit_codes {tools/portrelease.c tools/tool.*} portrelease.man}
+    {check_exit_codes {tools/portctl.c tools/ctl*.c tools/tool.*} portctl.man}
     check_prototypes
     check_library
     {check_package [file normalize $package_folder]}

@@ -47,25 +47,43 @@ static const char options_text[] =
     "failure of the system; of run that of COMMAND, 128 + N if signal N ended it, 126 it\n"
     "cannot be executed, 127 it was not found.\n";
 
+/* The number of the sub-command that was called; COMMANDS: none yet. */
+static size_t called = COMMANDS;
+
 ctl_function *ctl_command_find(const char *name)
 {
-    for (size_t i = 0; i < COMMANDS; ++i)
-        if (strcmp(name, commands[i].name) == 0)
-            return commands[i].function;
+    for (size_t i = 0; i < COMMANDS; ++i) {
+        if (strcmp(name, commands[i].name) != 0)
+            continue;
+        called = i;
+        return commands[i].function;
+    }
     return NULL;
+}
+
+static void print_head(FILE *out)
+{
+    fputs("usage: portctl ?-host H? ?-port N? ?-timeout MS? ", out);
 }
 
 void ctl_print_usage(FILE *out)
 {
-    fputs("usage: portctl ?-host H? ?-port N? ?-timeout MS? SUB-COMMAND, which is one of\n",
-          out);
+    print_head(out);
+    if (called < COMMANDS) {
+        fprintf(out, "%s %s\n", commands[called].name, commands[called].words);
+        return;
+    }
     for (size_t i = 0; i < COMMANDS; ++i)
-        fprintf(out, "       %s %s\n", commands[i].name, commands[i].words);
+        fprintf(out, "%s%s", i == 0 ? "" : "|", commands[i].name);
+    fputs(" ?ARG...?\n", out);
 }
 
 void ctl_print_help(FILE *out)
 {
-    ctl_print_usage(out);
+    print_head(out);
+    fputs("SUB-COMMAND, which is one of\n", out);
+    for (size_t i = 0; i < COMMANDS; ++i)
+        fprintf(out, "       %s %s\n", commands[i].name, commands[i].words);
     fputc('\n', out);
     for (size_t i = 0; i < COMMANDS; ++i)
         fprintf(out, "  %-11s  %s\n", commands[i].name, commands[i].does);

@@ -24,13 +24,13 @@ ctl_function ctl_watch;
 ctl_function ctl_why;
 ctl_function ctl_doctor;
 
-/* The sub-command of that name, or NULL. */
+/* The sub-command of that name, which is called then; NULL: there is none. */
 ctl_function *ctl_command_find(const char *name);
 
-/* How portctl is called: one line for each sub-command. */
+/* One line: how the sub-command that is called, or portctl, is used. */
 void ctl_print_usage(FILE *out);
 
-/* The same with explanations of sub-commands and options. */
+/* How all are used, with explanations of sub-commands and options. */
 void ctl_print_help(FILE *out);
 
 #endif

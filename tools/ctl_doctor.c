@@ -30,11 +30,11 @@ void ctl_doctor_say(struct ctl_doctor *doctor, enum ctl_health health, const cha
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     doctor->faulty |= health == CTL_FAULT;
-    ctl_report_row(&doctor->report);
-    ctl_report_string(&doctor->report, "check", check);
-    ctl_report_string(&doctor->report, "state", health_words[health]);
-    ctl_report_string(&doctor->report, "finding", text);
-    ctl_report_string(&doctor->report, "advice", advice);
+    report_row(&doctor->report);
+    report_string(&doctor->report, "check", check);
+    report_string(&doctor->report, "state", health_words[health]);
+    report_string(&doctor->report, "finding", text);
+    report_string(&doctor->report, "advice", advice);
 }
 
 /* ------------------------------------------------------------- port file -- */
@@ -207,13 +207,13 @@ static void print_text(const char *text)
     putchar('\n');
 }
 
-static void print_findings(const struct ctl_report *report)
+static void print_findings(const struct report *report)
 {
-    for (size_t row = 0; row < ctl_report_count(report); ++row) {
-        const char *advice = ctl_report_value(report, row, "advice");
-        printf("%-5s  %s: ", ctl_report_value(report, row, "state"),
-               ctl_report_value(report, row, "check"));
-        print_text(ctl_report_value(report, row, "finding"));
+    for (size_t row = 0; row < report_count(report); ++row) {
+        const char *advice = report_value(report, row, "advice");
+        printf("%-5s  %s: ", report_value(report, row, "state"),
+               report_value(report, row, "check"));
+        print_text(report_value(report, row, "finding"));
         if (strcmp(advice, "-") != 0) {
             fputs("       -> ", stdout);
             print_text(advice);
@@ -223,7 +223,7 @@ static void print_findings(const struct ctl_report *report)
 
 int ctl_doctor(struct ctl *ctl, char **words)
 {
-    const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
+    const struct tool_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
     struct ctl_operands operands;
     static struct ctl_doctor doctor; /* too large for the stack */
     doctor.ctl = ctl;
@@ -231,17 +231,17 @@ int ctl_doctor(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (operands.behind && *operands.behind)
-        return ctl_fail_usage("too many arguments", *operands.behind);
+        return tool_fail_usage("too many arguments", *operands.behind);
     examine(&doctor);
     pa_listing_deinit(&doctor.listing);
     if (ctl->json) {
-        code = ctl_report_print_json(&doctor.report);
+        code = report_print_json(&doctor.report);
     } else {
         if (doctor.report.failed)
-            code = ctl_fail_memory();
+            code = tool_fail_memory();
         else
             print_findings(&doctor.report);
-        ctl_report_deinit(&doctor.report);
+        report_deinit(&doctor.report);
     }
     return code == EXIT_DONE && doctor.faulty ? EXIT_REFUSED : code;
 }

@@ -6,7 +6,7 @@
  */
 
 #include "ctl.h"
-#include "ctl_report.h"
+#include "report.h"
 #include "pa_portfile.h"
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum ctl_health {
 
 struct ctl_doctor {
     struct ctl *ctl;
-    struct ctl_report report;
+    struct report report;
     bool faulty;
     struct pa_portfile portfile; /* as clients read it */
     bool reached;                /* the manager; what follows is empty otherwise */

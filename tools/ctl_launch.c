@@ -137,14 +137,14 @@ static _Noreturn void become(const struct ctl_launch *launch, const sigset_t *ma
 {
     int code = EXIT_SYSTEM;
     if (!replace_arguments(launch) || !set_ports(launch) || !set_sockets(launch)) {
-        ctl_fail_memory();
+        tool_fail_memory();
     } else if (!place_sockets(launch)) {
-        ctl_complain("cannot pass the sockets on", pa_socket_reason(errno));
+        tool_complain("cannot pass the sockets on", pa_socket_reason(errno));
     } else {
         sigprocmask(SIG_SETMASK, mask, NULL);
         execvp(launch->command[0], launch->command);
         code = errno == ENOENT ? EXIT_NO_COMMAND : EXIT_NO_EXEC;
-        ctl_complain(launch->command[0], pa_socket_reason(errno));
+        tool_complain(launch->command[0], pa_socket_reason(errno));
     }
     _exit(code);
 }

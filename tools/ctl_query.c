@@ -1,18 +1,18 @@
 /* portctl's questions to the manager: list, find, stats, ping. */
 
 #include "ctl_command.h"
-#include "ctl_report.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-static const struct ctl_column list_columns[] = {
+static const struct report_column list_columns[] = {
     {"Port", "port"}, {"Name", "name"}, {"User", "user"}, {NULL, NULL}};
 
 static int take_json(struct ctl *ctl, char **words)
 {
-    const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
+    const struct tool_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
     return ctl_take_options(table, words);
 }
 
@@ -20,16 +20,15 @@ int ctl_list(struct ctl *ctl, char **words)
 {
     struct pa_listing listing;
     struct pa_failure why;
-    struct ctl_report report = CTL_REPORT_NULL;
+    struct report report = REPORT_NULL;
     int code = take_json(ctl, words);
     if (code != EXIT_DONE)
         return code;
     if (pa_call_list(ctl->call, ctl->timeout_ms, &listing, &why) != 0)
-        return ctl_fail_call(ctl, &why);
-    ctl_report_listing(&report, &listing, false);
+        return tool_fail_call(ctl->host, &why);
+    report_listing(&report, &listing, false);
     pa_listing_deinit(&listing);
-    return ctl->json ? ctl_report_print_json(&report)
-                     : ctl_report_print_table(&report, list_columns);
+    return ctl->json ? report_print_json(&report) : report_print_table(&report, list_columns);
 }
 
 int ctl_find(struct ctl *ctl, char **words)
@@ -37,8 +36,8 @@ int ctl_find(struct ctl *ctl, char **words)
     struct pa_keys keys = PA_KEYS_INIT;
     struct pa_listing listing;
     struct pa_failure why;
-    struct ctl_report report = CTL_REPORT_NULL;
-    const struct ctl_option table[] = {
+    struct report report = REPORT_NULL;
+    const struct tool_option table[] = {
         {"json", .flag = &ctl->json},
         {"name", .text = &keys.name_pattern},
         {"user", .text = &keys.user_pattern},
@@ -48,12 +47,11 @@ int ctl_find(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &why) != 0)
-        return ctl_fail_call(ctl, &why);
+        return tool_fail_call(ctl->host, &why);
     bool found = listing.count > 0;
-    ctl_report_listing(&report, &listing, true);
+    report_listing(&report, &listing, true);
     pa_listing_deinit(&listing);
-    code = ctl->json ? ctl_report_print_json(&report)
-                     : ctl_report_print_table(&report, ctl_report_found);
+    code = ctl->json ? report_print_json(&report) : report_print_table(&report, report_found);
     return code == EXIT_DONE && !found ? EXIT_REFUSED : code;
 }
 
@@ -61,26 +59,26 @@ int ctl_stats(struct ctl *ctl, char **words)
 {
     struct pa_stats stats;
     struct pa_failure why;
-    struct ctl_report report = CTL_REPORT_NULL;
+    struct report report = REPORT_NULL;
     int code = take_json(ctl, words);
     if (code != EXIT_DONE)
         return code;
     if (pa_call_stats(ctl->call, ctl->timeout_ms, &stats, &why) != 0)
-        return ctl_fail_call(ctl, &why);
-    ctl_report_row(&report);
-    ctl_report_number(&report, "protocol", (int64_t)stats.protocol);
-    ctl_report_number(&report, "ports", (int64_t)stats.ports);
-    ctl_report_number(&report, "allocated", (int64_t)stats.allocated);
-    ctl_report_number(&report, "held", (int64_t)stats.held);
-    ctl_report_number(&report, "connections", (int64_t)stats.connections);
-    ctl_report_number(&report, "waiting", (int64_t)stats.waiting);
-    ctl_report_number(&report, "users", (int64_t)stats.users);
-    ctl_report_number(&report, "watchers", (int64_t)stats.watchers);
-    ctl_report_number(&report, "uptime_s", (int64_t)stats.uptime_s);
-    ctl_report_number(&report, "pid", (int64_t)stats.pid);
-    ctl_report_string(&report, "managed", *stats.managed ? stats.managed : NULL);
-    ctl_report_string(&report, "version", stats.version);
-    return ctl->json ? ctl_report_print_json(&report) : ctl_report_print_lines(&report);
+        return tool_fail_call(ctl->host, &why);
+    report_row(&report);
+    report_number(&report, "protocol", (int64_t)stats.protocol);
+    report_number(&report, "ports", (int64_t)stats.ports);
+    report_number(&report, "allocated", (int64_t)stats.allocated);
+    report_number(&report, "held", (int64_t)stats.held);
+    report_number(&report, "connections", (int64_t)stats.connections);
+    report_number(&report, "waiting", (int64_t)stats.waiting);
+    report_number(&report, "users", (int64_t)stats.users);
+    report_number(&report, "watchers", (int64_t)stats.watchers);
+    report_number(&report, "uptime_s", (int64_t)stats.uptime_s);
+    report_number(&report, "pid", (int64_t)stats.pid);
+    report_string(&report, "managed", *stats.managed ? stats.managed : NULL);
+    report_string(&report, "version", stats.version);
+    return ctl->json ? report_print_json(&report) : report_print_lines(&report);
 }
 
 static int64_t now_us(void)
@@ -93,17 +91,17 @@ static int64_t now_us(void)
 int ctl_ping(struct ctl *ctl, char **words)
 {
     struct pa_failure why;
-    struct ctl_report report = CTL_REPORT_NULL;
+    struct report report = REPORT_NULL;
     int code = take_json(ctl, words);
     if (code != EXIT_DONE)
         return code;
     int64_t begin_us = now_us();
     if (pa_call_ping(ctl->call, ctl->timeout_ms, &why) != 0)
-        return ctl_fail_call(ctl, &why);
-    ctl_report_row(&report);
-    ctl_report_string(&report, "host", pa_call_host(ctl->call));
-    ctl_report_number(&report, "port", pa_call_port(ctl->call));
-    ctl_report_string(&report, "transport", pa_call_is_unix(ctl->call) ? "unix" : "tcp");
-    ctl_report_number(&report, "us", now_us() - begin_us);
-    return ctl->json ? ctl_report_print_json(&report) : ctl_report_print_lines(&report);
+        return tool_fail_call(ctl->host, &why);
+    report_row(&report);
+    report_string(&report, "host", pa_call_host(ctl->call));
+    report_number(&report, "port", pa_call_port(ctl->call));
+    report_string(&report, "transport", pa_call_is_unix(ctl->call) ? "unix" : "tcp");
+    report_number(&report, "us", now_us() - begin_us);
+    return ctl->json ? report_print_json(&report) : report_print_lines(&report);
 }

@@ -46,14 +46,14 @@ static int check_command(const struct run *run)
 {
     char **command = run->launch.command;
     if (!command || !*command || !**command)
-        return ctl_fail_usage("a command must follow", "run NAME --");
+        return tool_fail_usage("a command must follow", "run NAME --");
     const char *wrong = ctl_launch_check(command + 1, (size_t)run->count);
-    return wrong ? ctl_fail_usage("there are not so many ports", wrong) : EXIT_DONE;
+    return wrong ? tool_fail_usage("there are not so many ports", wrong) : EXIT_DONE;
 }
 
 static int take_words(struct run *run, char **words)
 {
-    const struct ctl_option table[] = {
+    const struct tool_option table[] = {
         {"count", .number = &run->count, .min = 1, .max = PA_KEYS_COUNT_MAX},
         {"wait", .number = &run->wait_ms, .min = 0, .max = PA_KEYS_WAIT_MAX_MS},
         {"listen", .flag = &run->listen},
@@ -65,13 +65,13 @@ static int take_words(struct run *run, char **words)
     if (r != EXIT_DONE)
         return r;
     if (!operands.first)
-        return ctl_fail_usage("a name must follow", "run");
+        return tool_fail_usage("a name must follow", "run");
     if (!pa_text_is_utf8(operands.first))
-        return ctl_fail_usage("the name is not UTF-8", operands.first);
+        return tool_fail_usage("the name is not UTF-8", operands.first);
     if (run->unique && run->listen)
-        return ctl_fail_usage("-unique excludes", "-listen");
+        return tool_fail_usage("-unique excludes", "-listen");
     if (run->unique && run->count > 1)
-        return ctl_fail_usage("-unique excludes", "-count");
+        return tool_fail_usage("-unique excludes", "-count");
     run->name = operands.first;
     run->launch.command = operands.behind;
     return check_command(run);
@@ -92,7 +92,7 @@ static int fail_joined(const struct run *run, const struct pa_call_grant *grant)
 {
     char text[40];
     snprintf(text, sizeof text, "is there already, at port %u", (unsigned)grant->port);
-    ctl_complain(run->name, text);
+    tool_complain(run->name, text);
     return EXIT_REFUSED;
 }
 
@@ -108,8 +108,8 @@ static int ask_ports(struct run *run, struct pa_keys *keys, struct pa_call_grant
     keys->hold = PA_HOLD_UNSAID;
     r = pa_call_allocate_keys(ctl->call, run->name, keys, ctl->timeout_ms, grant, why);
     if (r == 0 && !grant->joined)
-        ctl_complain(NULL, "the port manager does not hold ports: until the command listens "
-                           "another program may take its port");
+        tool_complain(NULL, "the port manager does not hold ports: until the command listens "
+                            "another program may take its port");
     return r;
 }
 
@@ -122,7 +122,7 @@ static int allocate(struct run *run)
     keys.unique = run->unique;
     keys.wait_ms = (uint32_t)run->wait_ms;
     if (ask_ports(run, &keys, &grant, &why) != 0)
-        return ctl_fail_call(run->ctl, &why);
+        return tool_fail_call(run->ctl->host, &why);
     int code = grant.joined ? fail_joined(run, &grant) : EXIT_DONE;
     if (code == EXIT_DONE)
         run->launch.count = grant.count;
@@ -130,7 +130,7 @@ static int allocate(struct run *run)
         run->launch.ports[i] = (uint16_t)(grant.port + i);
     pa_call_grant_deinit(&grant);
     if (code == EXIT_DONE && run->launch.count < (size_t)run->count) {
-        ctl_complain(run->name, "the port manager gave fewer ports than were asked for");
+        tool_complain(run->name, "the port manager gave fewer ports than were asked for");
         code = EXIT_SYSTEM;
     }
     return code;
@@ -157,12 +157,12 @@ static int listen_once(struct run *run, const struct pa_keys *keys)
     int fd;
     if (pa_call_listen(run->ctl->call, run->name, keys, run->ctl->timeout_ms, &grant, &fd,
                        &why) != 0)
-        return ctl_fail_call(run->ctl, &why);
+        return tool_fail_call(run->ctl->host, &why);
     bool ok = add_fdname(run, grant.name);
     run->launch.ports[run->launch.count] = grant.port;
     run->launch.fds[run->launch.count++] = fd;
     pa_call_grant_deinit(&grant);
-    return ok ? EXIT_DONE : ctl_fail_memory();
+    return ok ? EXIT_DONE : tool_fail_memory();
 }
 
 static int allocate_sockets(struct run *run)
@@ -173,7 +173,7 @@ static int allocate_sockets(struct run *run)
     for (int i = 0; code == EXIT_DONE && i < run->count; ++i)
         code = listen_once(run, &keys);
     if (code == EXIT_DONE && pa_buf_append(&run->fdnames, "", 1) != 0)
-        code = ctl_fail_memory();
+        code = tool_fail_memory();
     run->launch.fdnames = run->fdnames.data;
     return code;
 }
@@ -221,8 +221,8 @@ static void pass_on(const struct run *run, int signals)
 
 static void tell_lost(const struct run *run)
 {
-    ctl_complain(run->launch.command[0],
-                 "goes on, but the port manager is gone and with it the claim to the port");
+    tool_complain(run->launch.command[0],
+                  "goes on, but the port manager is gone and with it the claim to the port");
 }
 
 static int wait_for_end(const struct run *run, int signals)
@@ -251,12 +251,12 @@ static int start(struct run *run)
 {
     int signals = catch_signals(run);
     if (signals < 0) {
-        ctl_complain("cannot wait for signals", pa_socket_reason(errno));
+        tool_complain("cannot wait for signals", pa_socket_reason(errno));
         return EXIT_SYSTEM;
     }
     run->child = ctl_launch_start(&run->launch, &run->before);
     if (run->child < 0) {
-        ctl_complain(run->launch.command[0], pa_socket_reason(errno));
+        tool_complain(run->launch.command[0], pa_socket_reason(errno));
         return EXIT_SYSTEM;
     }
     /* What this process says must not end it, or the ports are released too early. */
@@ -273,7 +273,7 @@ int ctl_run(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (!make_room(&run))
-        code = ctl_fail_memory();
+        code = tool_fail_memory();
     if (code == EXIT_DONE)
         code = run.listen ? allocate_sockets(&run) : allocate(&run);
     if (code == EXIT_DONE)

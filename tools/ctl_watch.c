@@ -10,7 +10,7 @@
  */
 
 #include "ctl_command.h"
-#include "ctl_report.h"
+#include "report.h"
 #include "pa_follow.h"
 #include "pa_show.h"
 
@@ -39,40 +39,40 @@ struct watch {
 
 static int print_object(const struct pa_watch_event *event)
 {
-    struct ctl_report report = CTL_REPORT_NULL;
-    struct ctl_report ports = CTL_REPORT_NULL;
-    ctl_report_row(&report);
-    ctl_report_string(&report, "event", pa_watch_kind_word(event->kind));
+    struct report report = REPORT_NULL;
+    struct report ports = REPORT_NULL;
+    report_row(&report);
+    report_string(&report, "event", pa_watch_kind_word(event->kind));
     if (event->kind == PA_WATCH_SNAPSHOT) {
-        ctl_report_listing(&ports, &event->listing, true);
-        ctl_report_rows(&report, "ports", &ports);
+        report_listing(&ports, &event->listing, true);
+        report_rows(&report, "ports", &ports);
     } else {
-        ctl_report_entry(&report, event->listing.entries, true);
+        report_entry(&report, event->listing.entries, true);
     }
-    return ctl_report_print_object(&report);
+    return report_print_object(&report);
 }
 
 static int print_snapshot(const struct pa_watch_event *event)
 {
-    struct ctl_report report = CTL_REPORT_NULL;
-    ctl_report_listing(&report, &event->listing, true);
-    return ctl_report_print_table(&report, ctl_report_found);
+    struct report report = REPORT_NULL;
+    report_listing(&report, &event->listing, true);
+    return report_print_table(&report, report_found);
 }
 
 static int print_change(const struct pa_watch_event *event)
 {
-    struct ctl_report report = CTL_REPORT_NULL;
-    ctl_report_listing(&report, &event->listing, true);
+    struct report report = REPORT_NULL;
+    report_listing(&report, &event->listing, true);
     pa_show_column(stdout, pa_watch_kind_word(event->kind), KIND_WIDTH);
-    for (const struct ctl_column *column = ctl_report_found; column->key; ++column) {
-        const char *value = ctl_report_value(&report, 0, column->key);
-        if (column > ctl_report_found && *value)
+    for (const struct report_column *column = report_found; column->key; ++column) {
+        const char *value = report_value(&report, 0, column->key);
+        if (column > report_found && *value)
             fputs("  ", stdout);
         pa_show_column(stdout, value, 0);
     }
     putchar('\n');
-    int code = report.failed ? ctl_fail_memory() : EXIT_DONE;
-    ctl_report_deinit(&report);
+    int code = report.failed ? tool_fail_memory() : EXIT_DONE;
+    report_deinit(&report);
     return code;
 }
 
@@ -102,14 +102,14 @@ static int flush(struct watch *watch)
     abandon_output(watch);
     if (error == EPIPE)
         return EXIT_DONE;
-    ctl_complain("cannot write to standard output", strerror(error));
+    tool_complain("cannot write to standard output", strerror(error));
     return EXIT_SYSTEM;
 }
 
 static int take_event(struct watch *watch, struct pa_watch_event *event)
 {
     if (watch->is_lost)
-        ctl_complain("restored", "the port manager answers");
+        tool_complain("restored", "the port manager answers");
     watch->is_lost = false;
     watch->changes += event->kind != PA_WATCH_SNAPSHOT;
     watch->is_over = watch->count > 0 && watch->changes == watch->count;
@@ -129,7 +129,7 @@ static int wait_for_more(struct watch *watch)
         {.fd = STDOUT_FILENO}, /* for its end */
     };
     if (poll(fds, sizeof fds / sizeof *fds, pa_deadline_left_ms(&wait->until)) < 0) {
-        ctl_complain("cannot wait", strerror(errno));
+        tool_complain("cannot wait", strerror(errno));
         return EXIT_SYSTEM;
     }
     if (fds[2].revents & (POLLERR | POLLHUP))
@@ -145,7 +145,7 @@ static void complain_lost(struct watch *watch, const struct pa_failure *why)
     bool is_bare = why->error == PA_E_CONNECT;
     snprintf(text, sizeof text, "%.200s%s%s", is_bare ? watch->ctl->host : "",
              is_bare ? ": " : "", why->text);
-    ctl_complain("lost", text);
+    tool_complain("lost", text);
     watch->is_lost = true;
 }
 
@@ -182,7 +182,7 @@ static int follow(struct watch *watch)
     int code = EXIT_DONE;
     watch->signals = catch_signals();
     if (watch->signals < 0) {
-        ctl_complain("cannot wait for signals", strerror(errno));
+        tool_complain("cannot wait for signals", strerror(errno));
         return EXIT_SYSTEM;
     }
     while (code == EXIT_DONE && !watch->is_over)
@@ -197,7 +197,7 @@ int ctl_watch(struct ctl *ctl, char **words)
     const char *name_pattern = NULL;
     const char *user_pattern = NULL;
     struct pa_failure why;
-    const struct ctl_option table[] = {
+    const struct tool_option table[] = {
         {"json", .flag = &ctl->json},
         {"name", .text = &name_pattern},
         {"user", .text = &user_pattern},
@@ -209,7 +209,7 @@ int ctl_watch(struct ctl *ctl, char **words)
         return code;
     if (pa_follow_new(&watch.follow, ctl->host, ctl->port, name_pattern, user_pattern,
                       ctl->timeout_ms, &why) != 0)
-        return ctl_fail_call(ctl, &why);
+        return tool_fail_call(ctl->host, &why);
     code = follow(&watch);
     pa_follow_free(watch.follow);
     return code;

@@ -8,14 +8,14 @@
  */
 
 #include "ctl_command.h"
-#include "ctl_report.h"
+#include "report.h"
 #include "ctl_sockets.h"
 #include "pa_socket.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct ctl_column columns[] = {
+static const struct report_column columns[] = {
     {"Role", "role"},       {"What", "what"},   {"State", "state"},
     {"Name", "name"},       {"User", "user"},   {"Pid", "pid"},
     {"Program", "program"}, {"Since", "since"}, {NULL, NULL}};
@@ -25,17 +25,17 @@ struct why {
     bool allocated;
     char user[CTL_SOCKETS_USER_BYTES]; /* whose it is */
     pid_t manager;                     /* 0: not known */
-    struct ctl_report report;
+    struct report report;
 };
 
 /* What all rows have; the caller adds the rest. */
 static void add_row(struct why *why, const char *role, const char *what, const char *state)
 {
-    ctl_report_row(&why->report);
-    ctl_report_number(&why->report, "port", why->port);
-    ctl_report_string(&why->report, "role", role);
-    ctl_report_string(&why->report, "what", what);
-    ctl_report_string(&why->report, "state", state);
+    report_row(&why->report);
+    report_number(&why->report, "port", why->port);
+    report_string(&why->report, "role", role);
+    report_string(&why->report, "what", what);
+    report_string(&why->report, "state", state);
 }
 
 /* A process of 0 is one that is not known. */
@@ -43,9 +43,9 @@ static void add_process(struct why *why, pid_t pid, const char *program)
 {
     char since[CTL_SOCKETS_TIME_BYTES];
     ctl_process_since(pid, since);
-    ctl_report_number(&why->report, "pid", pid > 0 ? pid : -1);
-    ctl_report_string(&why->report, "program", pid > 0 ? program : NULL);
-    ctl_report_string(&why->report, "since", *since ? since : NULL);
+    report_number(&why->report, "pid", pid > 0 ? pid : -1);
+    report_string(&why->report, "program", pid > 0 ? program : NULL);
+    report_string(&why->report, "since", *since ? since : NULL);
 }
 
 /* --------------------------------------------------------------- manager -- */
@@ -56,14 +56,14 @@ static void add_allocation(struct why *why, const struct pa_listing_entry *entry
     why->allocated = true;
     snprintf(why->user, sizeof why->user, "%.*s", size, entry->user);
     add_row(why, "holder", "allocation", "allocated");
-    ctl_report_text(&why->report, "name", entry->name, entry->name_size);
-    ctl_report_text(&why->report, "user", entry->user, entry->user_size);
-    ctl_report_attributes(&why->report, "attributes", pa_listing_attributes(entry),
-                          entry->attributes_size);
+    report_text(&why->report, "name", entry->name, entry->name_size);
+    report_text(&why->report, "user", entry->user, entry->user_size);
+    report_attributes(&why->report, "attributes", pa_listing_attributes(entry),
+                      entry->attributes_size);
     add_process(why, 0, NULL);
 }
 
-/* EXIT_DONE, or what ctl_fail_call() gives. */
+/* EXIT_DONE, or what tool_fail_call() gives. */
 static int ask_manager(struct ctl *ctl, struct why *why)
 {
     struct pa_keys keys = PA_KEYS_INIT;
@@ -72,7 +72,7 @@ static int ask_manager(struct ctl *ctl, struct why *why)
     struct pa_failure failure;
     keys.port = why->port;
     if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &failure) != 0)
-        return ctl_fail_call(ctl, &failure);
+        return tool_fail_call(ctl->host, &failure);
     if (listing.count > 0)
         add_allocation(why, &listing.entries[0]);
     pa_listing_deinit(&listing);
@@ -108,8 +108,8 @@ static void add_socket(struct why *why, const struct ctl_socket *socket)
     ctl_user_name(socket->uid, user);
     add_row(why, role_of(why, socket, user), socket->socket.tcp ? "tcp" : "udp",
             ctl_socket_state(&socket->socket));
-    ctl_report_string(&why->report, "name", NULL);
-    ctl_report_string(&why->report, "user", user);
+    report_string(&why->report, "name", NULL);
+    report_string(&why->report, "user", user);
     add_process(why, socket->pid, socket->program);
 }
 
@@ -117,8 +117,8 @@ static void add_socket(struct why *why, const struct ctl_socket *socket)
 static void add_hidden(struct why *why)
 {
     add_row(why, "stranger", "tcp", "hidden");
-    ctl_report_string(&why->report, "name", NULL);
-    ctl_report_string(&why->report, "user", NULL);
+    report_string(&why->report, "name", NULL);
+    report_string(&why->report, "user", NULL);
     add_process(why, 0, NULL);
 }
 
@@ -127,7 +127,7 @@ static int ask_kernel(struct why *why)
     struct ctl_sockets sockets;
     int r = ctl_sockets_on(&sockets, why->port);
     if (r < 0) {
-        ctl_complain("the kernel does not tell its sockets", pa_socket_reason(-r));
+        tool_complain("the kernel does not tell its sockets", pa_socket_reason(-r));
         return EXIT_SYSTEM;
     }
     bool tcp = false;
@@ -145,18 +145,18 @@ static int ask_kernel(struct why *why)
 
 static int take_port(struct ctl *ctl, char **words, uint16_t *port)
 {
-    const struct ctl_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
+    const struct tool_option table[] = {{"json", .flag = &ctl->json}, {.name = NULL}};
     struct ctl_operands operands;
     int number;
     int r = ctl_take_words(table, words, 1, &operands);
     if (r != EXIT_DONE)
         return r;
     if (operands.behind && *operands.behind)
-        return ctl_fail_usage("too many arguments", *operands.behind);
+        return tool_fail_usage("too many arguments", *operands.behind);
     if (!operands.first)
-        return ctl_fail_usage("a port must follow", "why");
-    if (!ctl_take_number(operands.first, 1, UINT16_MAX, &number))
-        return ctl_fail_usage("a port is a number from 1 to 65535", operands.first);
+        return tool_fail_usage("a port must follow", "why");
+    if (!tool_take_number(operands.first, 1, UINT16_MAX, &number))
+        return tool_fail_usage("a port is a number from 1 to 65535", operands.first);
     *port = (uint16_t)number;
     return EXIT_DONE;
 }
@@ -164,22 +164,22 @@ static int take_port(struct ctl *ctl, char **words, uint16_t *port)
 /* `failed`: not all witnesses were heard. */
 static int print(struct ctl *ctl, struct why *why, bool failed)
 {
-    bool nobody = ctl_report_count(&why->report) == 0;
+    bool nobody = report_count(&why->report) == 0;
     int code = EXIT_DONE;
     if (ctl->json)
-        code = ctl_report_print_json(&why->report);
+        code = report_print_json(&why->report);
     else if (nobody && !failed)
         printf(ctl_is_here(ctl) ? "nobody has port %u\n"
                                 : "the port manager has not given out port %u\n",
                (unsigned)why->port);
     else if (!nobody)
-        code = ctl_report_print_table(&why->report, columns);
+        code = report_print_table(&why->report, columns);
     return code == EXIT_DONE && nobody ? EXIT_REFUSED : code;
 }
 
 int ctl_why(struct ctl *ctl, char **words)
 {
-    struct why why = {.report = CTL_REPORT_NULL};
+    struct why why = {.report = REPORT_NULL};
     int code = take_port(ctl, words, &why.port);
     if (code != EXIT_DONE)
         return code;

@@ -7,7 +7,8 @@
 
 #include "sys/ports.h"
 
-#include <json-c/json.h>
+#include "report.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,13 +24,6 @@
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unversioned"
 #endif
-
-enum exit_code {
-    EXIT_DONE = 0,
-    EXIT_REFUSED = 1, /* no such port, or not for this user */
-    EXIT_USAGE = 100,
-    EXIT_SYSTEM = 111, /* no memory, a damaged port, no room for the output */
-};
 
 static const char usage_text[] = "usage: lsports ?-json? ?-name NAME? ?NAME|ID? ...\n"
                                  "       lsports -rm ?-name NAME? ?NAME|ID? ...\n";
@@ -66,10 +60,9 @@ struct arguments {
     size_t count;
 };
 
-static int fail_usage(const char *complaint, const char *word)
+static void print_usage(FILE *out)
 {
-    fprintf(stderr, "lsports: %s: \"%s\"\n%s", complaint, word, usage_text);
-    return EXIT_USAGE;
+    fputs(usage_text, out);
 }
 
 static void add_operand(struct arguments *arguments, const char *text, bool is_name)
@@ -80,27 +73,19 @@ static void add_operand(struct arguments *arguments, const char *text, bool is_n
 /* Takes the option at *words and its value; advances *words behind them. */
 static int parse_option(struct arguments *arguments, char ***words)
 {
-    const struct {
-        const char *name;
-        bool *flag;
-    } table[] = {
-        {"json", &arguments->json},
-        {"rm", &arguments->rm},
-        {"help", &arguments->help},
-        {"version", &arguments->version},
+    const struct tool_option table[] = {
+        {"json", .flag = &arguments->json},
+        {"rm", .flag = &arguments->rm},
+        {"help", .flag = &arguments->help},
+        {"version", .flag = &arguments->version},
+        {.name = NULL},
     };
-    const char *word = *(*words)++;
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-    for (size_t i = 0; i < sizeof table / sizeof *table; ++i) {
-        if (strcmp(name, table[i].name) == 0) {
-            *table[i].flag = true;
-            return EXIT_DONE;
-        }
-    }
-    if (strcmp(name, "name") != 0)
-        return fail_usage("unknown option", word);
+    const char *word = **words;
+    if (strcmp(word, "-name") != 0 && strcmp(word, "--name") != 0)
+        return tool_take_option(table, words);
+    ++*words;
     if (!**words)
-        return fail_usage("a name must follow the option", word);
+        return tool_fail_usage("a name must follow the option", word);
     add_operand(arguments, *(*words)++, true);
     return EXIT_DONE;
 }
@@ -113,7 +98,7 @@ static int parse_arguments(struct arguments *arguments, char **words)
         if (!options_end && strcmp(*words, "--") == 0) {
             options_end = true;
             ++words;
-        } else if (!options_end && (*words)[0] == '-' && (*words)[1]) {
+        } else if (!options_end && tool_is_option(*words)) {
             int r = parse_option(arguments, &words);
             if (r != EXIT_DONE)
                 return r;
@@ -122,9 +107,9 @@ static int parse_arguments(struct arguments *arguments, char **words)
         }
     }
     if (arguments->rm && arguments->json)
-        return fail_usage("there is nothing to print with -rm", "-json");
+        return tool_fail_usage("there is nothing to print with -rm", "-json");
     if (arguments->rm && arguments->count == 0 && !arguments->help && !arguments->version)
-        return fail_usage("a name or an id must follow the option", "-rm");
+        return tool_fail_usage("a name or an id must follow the option", "-rm");
     return EXIT_DONE;
 }
 
@@ -205,12 +190,6 @@ static void write_user(char *text, size_t bytes, uid_t uid)
 
 /* ------------------------------------------------------------- messages -- */
 
-static int fail_memory(void)
-{
-    fputs("lsports: out of memory\n", stderr);
-    return EXIT_SYSTEM;
-}
-
 static int code_of(int error)
 {
     return error == EINVAL || error == ENOENT || error == EACCES ? EXIT_REFUSED : EXIT_SYSTEM;
@@ -283,7 +262,7 @@ static int list_given(struct listing *listing, const struct arguments *arguments
         const struct operand *operand = &arguments->operands[i];
         struct portstat *place = listing_place(listing);
         if (!place)
-            return fail_memory();
+            return tool_fail_memory();
         int id = find(operand);
         if (id >= 0 && pstat(id, place) == 0)
             ++listing->count;
@@ -300,7 +279,7 @@ static int list_all(struct listing *listing)
     while ((id = pnext(id)) > 0) {
         struct portstat *place = listing_place(listing);
         if (!place)
-            return fail_memory();
+            return tool_fail_memory();
         if (pstat(id, place) == 0)
             ++listing->count;
         else if (errno != EINVAL) /* which it has when it ended meanwhile */
@@ -312,7 +291,6 @@ static int list_all(struct listing *listing)
     return worse(code, code_of(errno));
 }
 
-/* The seconds that a port has existed; 0 where the clock was set back. */
 /* Not by time(2), which may still tell the second before that of a port just made. */
 static time_t seconds_now(void)
 {
@@ -321,6 +299,7 @@ static time_t seconds_now(void)
     return now.tv_sec;
 }
 
+/* The seconds that a port has existed; 0 where the clock was set back. */
 static long long age_of(const struct portstat *port, time_t now)
 {
     return now > port->created.tv_sec ? (long long)(now - port->created.tv_sec) : 0;
@@ -449,90 +428,60 @@ static int print_table(const struct listing *listing)
 
 /* ----------------------------------------------------------------- JSON -- */
 
-static bool add_member(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (value && json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
-static bool add_number(struct json_object *object, const char *key, long long number)
-{
-    return add_member(object, key, json_object_new_int64(number));
-}
-
-static bool add_text(struct json_object *object, const char *key, const char *text)
+static void report_replaced(struct report *report, const char *key, const char *text)
 {
     char cell[CELL_BYTES];
     replace(cell, text);
-    return add_member(object, key, json_object_new_string(cell));
+    report_string(report, key, cell);
 }
 
 /* The name as text, null if there is none; and as bytes, if the text is not all of it. */
-static bool add_name(struct json_object *object, const struct portstat *port)
+static void report_name(struct report *report, const struct portstat *port)
 {
-    if (!port->named)
-        return json_object_object_add(object, "name", NULL) == 0;
-    char cell[CELL_BYTES], hex[2 * PORTS_NAME_MAX + 1] = "";
-    bool same = replace(cell, port->name);
+    char cell[CELL_BYTES];
+    char hex[2 * PORTS_NAME_MAX + 1] = "";
+    bool same = !port->named || replace(cell, port->name);
+    report_string(report, "name", port->named ? cell : NULL);
+    if (same)
+        return;
     for (size_t i = 0; port->name[i]; ++i)
         snprintf(hex + 2 * i, 3, "%02x", (unsigned)(unsigned char)port->name[i]);
-    return add_member(object, "name", json_object_new_string(cell)) &&
-           (same || add_text(object, "name_hex", hex));
+    report_string(report, "name_hex", hex);
 }
 
-static bool add_owner(struct json_object *object, const struct portstat *port)
+static void report_owner(struct report *report, const struct portstat *port)
 {
-    char user[CELL_BYTES], mode[16];
+    char user[CELL_BYTES];
+    char mode[16];
     write_user(user, sizeof user, port->uid);
     snprintf(mode, sizeof mode, "%04o", (unsigned)port->mode);
-    return add_text(object, "owner", user) && add_number(object, "uid", port->uid) &&
-           add_number(object, "gid", port->gid) && add_text(object, "mode", mode) &&
-           add_number(object, "creator", port->creator);
+    report_replaced(report, "owner", user);
+    report_number(report, "uid", port->uid);
+    report_number(report, "gid", port->gid);
+    report_string(report, "mode", mode);
+    report_number(report, "creator", port->creator);
 }
 
-/* NULL: no memory. */
-static struct json_object *port_to_json(const struct portstat *port, time_t now)
+static void report_port(struct report *report, const struct portstat *port, time_t now)
 {
-    struct json_object *object = json_object_new_object();
-    if (object && add_number(object, "id", port->id) && add_name(object, port) &&
-        add_owner(object, port) && add_number(object, "capacity", port->capacity) &&
-        add_number(object, "waiting", port->count) &&
-        add_number(object, "blocked_senders", port->blocked_senders) &&
-        add_number(object, "blocked_receivers", port->blocked_receivers) &&
-        add_number(object, "created", port->created.tv_sec) &&
-        add_number(object, "age", age_of(port, now)))
-        return object;
-    json_object_put(object);
-    return NULL;
-}
-
-static struct json_object *listing_to_json(const struct listing *listing)
-{
-    struct json_object *array = json_object_new_array();
-    for (size_t i = 0; array && i < listing->count; ++i) {
-        struct json_object *object = port_to_json(&listing->ports[i], listing->now);
-        if (!object || json_object_array_add(array, object) != 0) {
-            json_object_put(object);
-            json_object_put(array);
-            return NULL;
-        }
-    }
-    return array;
+    report_row(report);
+    report_number(report, "id", port->id);
+    report_name(report, port);
+    report_owner(report, port);
+    report_number(report, "capacity", port->capacity);
+    report_number(report, "waiting", port->count);
+    report_number(report, "blocked_senders", port->blocked_senders);
+    report_number(report, "blocked_receivers", port->blocked_receivers);
+    report_number(report, "created", port->created.tv_sec);
+    report_number(report, "age", age_of(port, now));
 }
 
 static int print_json(const struct listing *listing)
 {
-    struct json_object *array = listing_to_json(listing);
-    const char *text = array
-                           ? json_object_to_json_string_ext(
-                                 array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-                           : NULL;
-    if (text)
-        printf("%s\n", text);
-    json_object_put(array);
-    return text ? EXIT_DONE : fail_memory();
+    struct report report = REPORT_NULL;
+    for (size_t i = 0; i < listing->count; ++i)
+        report_port(&report, &listing->ports[i], listing->now);
+    return report_print_json(&report);
 }
 
 /* ----------------------------------------------------------------- main -- */
@@ -569,30 +518,18 @@ static int run(const struct arguments *arguments)
     return EXIT_DONE;
 }
 
-/* Whether all output has got through; `code` if so. */
-static int close_output(int code)
-{
-    errno = 0;
-    bool failed = ferror(stdout) != 0;
-    failed |= fclose(stdout) != 0;
-    if (!failed)
-        return code;
-    fprintf(stderr, "lsports: cannot write to standard output: %s\n",
-            errno ? strerror(errno) : "it failed before the end");
-    return EXIT_SYSTEM;
-}
-
 int main(int argc, char **argv)
 {
     struct arguments arguments = {0};
     /* Names are taken for UTF-8 whatever the user's locale is. */
     setlocale(LC_CTYPE, "C.UTF-8");
+    tool_is("lsports", print_usage);
     arguments.operands = calloc((size_t)argc + 1, sizeof *arguments.operands);
     if (!arguments.operands)
-        return fail_memory();
+        return tool_fail_memory();
     int code = argc > 0 ? parse_arguments(&arguments, argv + 1) : EXIT_DONE;
     if (code == EXIT_DONE)
-        code = close_output(run(&arguments));
+        code = tool_close_output(run(&arguments));
     free(arguments.operands);
     return code;
 }

@@ -6,10 +6,9 @@
 
 #include "pa_call.h"
 #include "pa_show.h"
+#include "report.h"
+#include "tool.h"
 
-#include <json-c/json.h>
-
-#include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
 #include <locale.h>
@@ -21,13 +20,6 @@
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unversioned"
 #endif
-
-enum exit_code {
-    EXIT_DONE = 0,
-    EXIT_REFUSED = 1, /* by the manager */
-    EXIT_USAGE = 100,
-    EXIT_SYSTEM = 111, /* no connection, no answer, no memory, no room for the output */
-};
 
 static const char usage_text[] =
     "usage: lsservices ?-json? ?-port N? ?-timeout MS? ?host? ?userpattern?\n";
@@ -63,70 +55,21 @@ struct arguments {
         .timeout_ms = PA_CALL_DEFAULT_TIMEOUT_MS, .host = "localhost", .user_pattern = "*"     \
     }
 
-/* A row of the option table: sets a flag, or a number from 1 to `max`. */
-struct option {
-    const char *name;
-    bool *flag;
-    int *number;
-    int max;
-};
-
-static int fail_usage(const char *complaint, const char *word)
+static void print_usage(FILE *out)
 {
-    fprintf(stderr, "lsservices: %s: \"%s\"\n%s", complaint, word, usage_text);
-    return EXIT_USAGE;
-}
-
-static bool parse_number(const char *word, int max, int *number)
-{
-    char *end;
-    errno = 0;
-    if (*word < '0' || *word > '9')
-        return false;
-    long value = strtol(word, &end, 10);
-    if (*end || errno || value < 1 || value > max)
-        return false;
-    *number = (int)value;
-    return true;
-}
-
-/* Takes the option at *words and its value; advances *words behind them. */
-static int parse_option(struct arguments *arguments, char ***words)
-{
-    const struct option table[] = {
-        {"json", .flag = &arguments->json},
-        {"help", .flag = &arguments->help},
-        {"version", .flag = &arguments->version},
-        {"port", .number = &arguments->port, .max = UINT16_MAX},
-        {"timeout", .number = &arguments->timeout_ms, .max = INT_MAX},
-    };
-    const char *word = *(*words)++;
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-    for (size_t i = 0; i < sizeof table / sizeof *table; ++i) {
-        const struct option *option = &table[i];
-        if (strcmp(name, option->name) != 0)
-            continue;
-        if (option->flag) {
-            *option->flag = true;
-            return EXIT_DONE;
-        }
-        const char *value = **words;
-        if (!value)
-            return fail_usage("a number must follow the option", word);
-        if (!parse_number(value, option->max, option->number)) {
-            char complaint[80];
-            snprintf(complaint, sizeof complaint, "-%s takes a number from 1 to %d", name,
-                     option->max);
-            return fail_usage(complaint, value);
-        }
-        ++*words;
-        return EXIT_DONE;
-    }
-    return fail_usage("unknown option", word);
+    fputs(usage_text, out);
 }
 
 static int parse_arguments(struct arguments *arguments, char **words)
 {
+    const struct tool_option table[] = {
+        {"json", .flag = &arguments->json},
+        {"help", .flag = &arguments->help},
+        {"version", .flag = &arguments->version},
+        {"port", .number = &arguments->port, .min = 1, .max = UINT16_MAX},
+        {"timeout", .number = &arguments->timeout_ms, .min = 1, .max = INT_MAX},
+        {.name = NULL},
+    };
     const char **operands[] = {&arguments->host, &arguments->user_pattern};
     size_t count = 0;
     bool options_end = false;
@@ -134,26 +77,20 @@ static int parse_arguments(struct arguments *arguments, char **words)
         if (!options_end && strcmp(*words, "--") == 0) {
             options_end = true;
             ++words;
-        } else if (!options_end && (*words)[0] == '-' && (*words)[1]) {
-            int r = parse_option(arguments, &words);
+        } else if (!options_end && tool_is_option(*words)) {
+            int r = tool_take_option(table, &words);
             if (r != EXIT_DONE)
                 return r;
         } else if (count < sizeof operands / sizeof *operands) {
             *operands[count++] = *words++;
         } else {
-            return fail_usage("too many arguments", *words);
+            return tool_fail_usage("too many arguments", *words);
         }
     }
     return EXIT_DONE;
 }
 
 /* --------------------------------------------------------------- output -- */
-
-static int fail_memory(void)
-{
-    fputs("lsservices: out of memory\n", stderr);
-    return EXIT_SYSTEM;
-}
 
 /* Keeps the entries whose user matches the pattern. */
 static int select_users(struct pa_listing *listing, const char *pattern)
@@ -163,7 +100,7 @@ static int select_users(struct pa_listing *listing, const char *pattern)
         const struct pa_listing_entry *entry = &listing->entries[i];
         char *user = strndup(entry->user, entry->user_size);
         if (!user)
-            return fail_memory();
+            return tool_fail_memory();
         if (fnmatch(pattern, user, 0) == 0)
             listing->entries[kept++] = *entry;
         free(user);
@@ -216,75 +153,14 @@ static int print_table(const struct pa_listing *listing)
     return EXIT_DONE;
 }
 
-static bool add_member(struct json_object *object, const char *key, struct json_object *value)
-{
-    if (value && json_object_object_add(object, key, value) == 0)
-        return true;
-    json_object_put(value);
-    return false;
-}
-
-/* NULL: no memory. */
-static struct json_object *entry_to_json(const struct pa_listing_entry *entry)
-{
-    struct json_object *object = json_object_new_object();
-    if (object && add_member(object, "port", json_object_new_int(entry->port)) &&
-        add_member(object, "name",
-                   json_object_new_string_len(entry->name, (int)entry->name_size)) &&
-        add_member(object, "user",
-                   json_object_new_string_len(entry->user, (int)entry->user_size)))
-        return object;
-    json_object_put(object);
-    return NULL;
-}
-
-static struct json_object *listing_to_json(const struct pa_listing *listing)
-{
-    struct json_object *array = json_object_new_array();
-    for (size_t i = 0; array && i < listing->count; ++i) {
-        struct json_object *object = entry_to_json(&listing->entries[i]);
-        if (!object || json_object_array_add(array, object) != 0) {
-            json_object_put(object);
-            json_object_put(array);
-            return NULL;
-        }
-    }
-    return array;
-}
-
 static int print_json(const struct pa_listing *listing)
 {
-    struct json_object *array = listing_to_json(listing);
-    const char *text = array
-                           ? json_object_to_json_string_ext(
-                                 array, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-                           : NULL;
-    if (text)
-        printf("%s\n", text);
-    json_object_put(array);
-    return text ? EXIT_DONE : fail_memory();
-}
-
-/* Whether all output has got through; `code` if so. */
-static int close_output(int code)
-{
-    const char *why = pa_show_close(stdout);
-    if (!why)
-        return code;
-    fprintf(stderr, "lsservices: cannot write to standard output: %s\n", why);
-    return EXIT_SYSTEM;
+    struct report report = REPORT_NULL;
+    report_listing(&report, listing, false);
+    return report_print_json(&report);
 }
 
 /* ----------------------------------------------------------------- main -- */
-
-static int fail_call(const struct arguments *arguments, const struct pa_failure *why)
-{
-    if (why->error == PA_E_CONNECT) /* does not name the host by itself */
-        fprintf(stderr, "lsservices: %s: %s\n", arguments->host, why->text);
-    else
-        fprintf(stderr, "lsservices: %s\n", why->text);
-    return why->error == PA_E_REFUSED ? EXIT_REFUSED : EXIT_SYSTEM;
-}
 
 static int list_services(const struct arguments *arguments)
 {
@@ -292,11 +168,11 @@ static int list_services(const struct arguments *arguments)
     struct pa_failure why;
     struct pa_call *call = pa_call_new(arguments->host, arguments->port);
     if (!call)
-        return fail_memory();
+        return tool_fail_memory();
     int r = pa_call_list(call, arguments->timeout_ms, &listing, &why);
     pa_call_free(call);
     if (r != 0)
-        return fail_call(arguments, &why);
+        return tool_fail_call(arguments->host, &why);
     int code = select_users(&listing, arguments->user_pattern);
     if (code == EXIT_DONE)
         code = arguments->json ? print_json(&listing) : print_table(&listing);
@@ -309,6 +185,7 @@ int main(int argc, char **argv)
     struct arguments arguments = ARGUMENTS_INIT;
     /* Names are UTF-8 whatever the user's locale is. */
     setlocale(LC_CTYPE, "C.UTF-8");
+    tool_is("lsservices", print_usage);
     int code = argc > 0 ? parse_arguments(&arguments, argv + 1) : EXIT_DONE;
     if (code != EXIT_DONE)
         return code;
@@ -318,5 +195,5 @@ int main(int argc, char **argv)
         printf("lsservices %s\n", PACKAGE_VERSION);
     else
         code = list_services(&arguments);
-    return close_output(code);
+    return tool_close_output(code);
 }

@@ -6,7 +6,6 @@
 
 #include "ctl.h"
 #include "ctl_command.h"
-#include "pa_show.h"
 
 #include <limits.h>
 #include <locale.h>
@@ -17,29 +16,16 @@
 #define PACKAGE_VERSION "unversioned"
 #endif
 
-/* Whether all output has got through; `code` if so. */
-static int close_output(int code)
-{
-    const char *why = pa_show_close(stdout);
-    if (!why)
-        return code;
-    ctl_complain("cannot write to standard output", why);
-    return EXIT_SYSTEM;
-}
-
 static int call_command(struct ctl *ctl, char **words)
 {
-    if (!*words) {
-        fputs("portctl: no sub-command\n", stderr);
-        ctl_print_usage(stderr);
-        return EXIT_USAGE;
-    }
+    if (!*words)
+        return tool_fail_usage("no sub-command", NULL);
     ctl_function *function = ctl_command_find(*words);
     if (!function)
-        return ctl_fail_usage("unknown sub-command", *words);
+        return tool_fail_usage("unknown sub-command", *words);
     ctl->call = pa_call_new(ctl->host, ctl->port);
     if (!ctl->call)
-        return ctl_fail_memory();
+        return tool_fail_memory();
     int code = function(ctl, words + 1);
     ctl->call = pa_call_free(ctl->call);
     return code;
@@ -51,7 +37,7 @@ int main(int argc, char **argv)
     struct ctl ctl = {.host = "localhost", .timeout_ms = PA_CALL_DEFAULT_TIMEOUT_MS};
     bool help = false;
     bool version = false;
-    const struct ctl_option table[] = {
+    const struct tool_option table[] = {
         {"host", .text = &ctl.host},
         {"port", .number = &ctl.port, .min = 1, .max = UINT16_MAX},
         {"timeout", .number = &ctl.timeout_ms, .min = 1, .max = INT_MAX},
@@ -61,10 +47,11 @@ int main(int argc, char **argv)
     };
     /* Names are UTF-8 whatever the user's locale is. */
     setlocale(LC_CTYPE, "C.UTF-8");
+    tool_is("portctl", ctl_print_usage);
     int code = EXIT_DONE;
     char **words = argc > 0 ? argv + 1 : none;
-    while (code == EXIT_DONE && *words && (*words)[0] == '-' && (*words)[1])
-        code = ctl_take_option(table, &words);
+    while (code == EXIT_DONE && *words && tool_is_option(*words))
+        code = tool_take_option(table, &words);
     if (code != EXIT_DONE)
         return code;
     if (help)
@@ -73,5 +60,5 @@ int main(int argc, char **argv)
         printf("portctl %s\n", PACKAGE_VERSION);
     else
         code = call_command(&ctl, words);
-    return close_output(code);
+    return tool_close_output(code);
 }

@@ -7,7 +7,7 @@
 
 #include "pa_release.h"
 #include "pa_reserve.h"
-#include "pa_show.h"
+#include "tool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +22,6 @@
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unversioned"
 #endif
-
-enum exit_code {
-    EXIT_DONE = 0,
-    EXIT_REFUSED = 1, /* by the daemon */
-    EXIT_USAGE = 100,
-    EXIT_SYSTEM = 111,  /* no daemon, no answer, no memory, no room for the output */
-    EXIT_NO_EXEC = 126, /* the command cannot be executed */
-    EXIT_NO_COMMAND = 127,
-};
 
 enum {
     DEFAULT_TIMEOUT_MS = 5000,
@@ -76,100 +67,37 @@ struct arguments {
         .timeout_ms = DEFAULT_TIMEOUT_MS, .path = PA_RESERVE_SOCKET                            \
     }
 
-static int fail_usage(const char *complaint, const char *word)
+static void print_usage(FILE *out)
 {
-    fprintf(stderr, "portrelease: %s: \"%s\"\n%s", complaint, word, usage_text);
-    return EXIT_USAGE;
-}
-
-static bool parse_number(const char *word, int *number)
-{
-    char *end;
-    errno = 0;
-    if (*word < '0' || *word > '9')
-        return false;
-    long value = strtol(word, &end, 10);
-    if (*end || errno || value < 1 || value > INT_MAX)
-        return false;
-    *number = (int)value;
-    return true;
-}
-
-/* A row of the option table: sets a flag, a number or a text. */
-struct option {
-    const char *name;
-    bool *flag;
-    int *number;
-    const char **text;
-};
-
-static int parse_value(const struct option *option, const char *word, const char *value)
-{
-    if (!value || (option->text && !*value))
-        return fail_usage("a value must follow the option", word);
-    if (option->text)
-        *option->text = value;
-    else if (!parse_number(value, option->number))
-        return fail_usage("-timeout takes a number from 1 to 2147483647", value);
-    return EXIT_DONE;
-}
-
-/* Takes the option at *words and its value; advances *words behind them. */
-static int parse_option(struct arguments *arguments, char ***words)
-{
-    const struct option table[] = {
-        {"help", .flag = &arguments->help},
-        {"version", .flag = &arguments->version},
-        {"timeout", .number = &arguments->timeout_ms},
-        {"socket", .text = &arguments->path},
-        {"exec", .text = &arguments->exec},
-    };
-    const char *word = *(*words)++;
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-    for (size_t i = 0; i < sizeof table / sizeof *table; ++i) {
-        const struct option *option = &table[i];
-        if (strcmp(name, option->name) != 0)
-            continue;
-        if (option->flag) {
-            *option->flag = true;
-            return EXIT_DONE;
-        }
-        int r = parse_value(option, word, **words);
-        if (r == EXIT_DONE)
-            ++*words;
-        return r;
-    }
-    return fail_usage("unknown option", word);
+    fputs(usage_text, out);
 }
 
 static int check_name(const char *name)
 {
     return pa_reserve_is_name(name)
                ? EXIT_DONE
-               : fail_usage("a name has 1 to 255 bytes and no slash", name);
+               : tool_fail_usage("a name has 1 to 255 bytes and no slash", name);
 }
 
 /* The name of -exec and the command. */
 static int check_exec(const struct arguments *arguments, int operands)
 {
     if (strcmp(arguments->exec, "*") == 0)
-        return fail_usage("-exec takes the name of one file", arguments->exec);
+        return tool_fail_usage("-exec takes the name of one file", arguments->exec);
     if (operands > 0 || !arguments->dashes)
-        return fail_usage("-- must stand before the command, as in "
-                          "-exec NAME -- COMMAND",
-                          operands > 0 ? arguments->words[0] : "-exec");
+        return tool_fail_usage("-- must stand before the command, as in "
+                               "-exec NAME -- COMMAND",
+                               operands > 0 ? arguments->words[0] : "-exec");
     if (!arguments->words[0] || !*arguments->words[0])
-        return fail_usage("a command must follow", "--");
+        return tool_fail_usage("a command must follow", "--");
     return check_name(arguments->exec);
 }
 
 static int check_names(char **names)
 {
     int r = EXIT_DONE;
-    if (!*names) {
-        fprintf(stderr, "portrelease: no name\n%s", usage_text);
-        return EXIT_USAGE;
-    }
+    if (!*names)
+        return tool_fail_usage("no name", NULL);
     for (; r == EXIT_DONE && *names; ++names)
         r = check_name(*names);
     return r;
@@ -181,6 +109,14 @@ static int check_names(char **names)
  */
 static int parse_arguments(struct arguments *arguments, char **words)
 {
+    const struct tool_option table[] = {
+        {"help", .flag = &arguments->help},
+        {"version", .flag = &arguments->version},
+        {"timeout", .number = &arguments->timeout_ms, .min = 1, .max = INT_MAX},
+        {"socket", .path = &arguments->path},
+        {"exec", .path = &arguments->exec},
+        {.name = NULL},
+    };
     char **end = words;
     int operands = 0; /* before -- */
     arguments->words = words;
@@ -188,8 +124,8 @@ static int parse_arguments(struct arguments *arguments, char **words)
         if (!arguments->dashes && strcmp(*words, "--") == 0) {
             arguments->dashes = true;
             ++words;
-        } else if (!arguments->dashes && (*words)[0] == '-' && (*words)[1]) {
-            int r = parse_option(arguments, &words);
+        } else if (!arguments->dashes && tool_is_option(*words)) {
+            int r = tool_take_option(table, &words);
             if (r != EXIT_DONE)
                 return r;
         } else {
@@ -205,24 +141,15 @@ static int parse_arguments(struct arguments *arguments, char **words)
 
 /* ----------------------------------------------------------- complaints -- */
 
-static void complain(const char *subject, const char *text)
-{
-    fputs("portrelease: ", stderr);
-    pa_show(stderr, subject, strlen(subject));
-    fputs(": ", stderr);
-    pa_show(stderr, text, strlen(text));
-    fputc('\n', stderr);
-}
-
 static int fail_errno(const char *subject, int code)
 {
-    complain(subject, pa_socket_reason(errno));
+    tool_complain(subject, pa_socket_reason(errno));
     return code;
 }
 
 static int fail_call(const char *name, int r, const struct pa_release_failure *failure)
 {
-    complain(name, failure->text);
+    tool_complain(name, failure->text);
     return r == PA_RELEASE_REFUSED ? EXIT_REFUSED : EXIT_SYSTEM;
 }
 
@@ -337,7 +264,7 @@ static int become(char **command, struct pa_release_reply *reply)
 {
     int code = EXIT_SYSTEM;
     if (!replace_ports(command + 1, reply->strings)) {
-        complain(command[0], "not enough memory");
+        tool_fail_memory();
     } else if (!place_sockets(reply)) {
         fail_errno("cannot pass the sockets on", EXIT_SYSTEM);
     } else if (!set_environment(reply)) {
@@ -365,22 +292,13 @@ static int take_and_become(const struct arguments *arguments)
 
 /* ----------------------------------------------------------------- main -- */
 
-/* Whether all output has got through; `code` if so. */
-static int close_output(int code)
-{
-    const char *why = pa_show_close(stdout);
-    if (!why)
-        return code;
-    fprintf(stderr, "portrelease: cannot write to standard output: %s\n", why);
-    return EXIT_SYSTEM;
-}
-
 int main(int argc, char **argv)
 {
     static char *none[] = {NULL};
     struct arguments arguments = ARGUMENTS_INIT;
     /* Names are UTF-8 whatever the user's locale is. */
     setlocale(LC_CTYPE, "C.UTF-8");
+    tool_is("portrelease", print_usage);
     int code = parse_arguments(&arguments, argc > 0 ? argv + 1 : none);
     if (code != EXIT_DONE)
         return code;
@@ -390,5 +308,5 @@ int main(int argc, char **argv)
         printf("portrelease %s\n", PACKAGE_VERSION);
     else
         return arguments.exec ? take_and_become(&arguments) : release_names(&arguments);
-    return close_output(code);
+    return tool_close_output(code);
 }
