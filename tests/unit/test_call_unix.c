@@ -297,6 +297,8 @@ static void without_a_free_descriptor_the_port_is_released(void **state)
     int fd = -1;
     int held[64];
     size_t count = 0;
+    if (getenv("PA_VALGRIND"))
+        skip(); /* valgrind keeps the limit itself, when the descriptor is there already */
     connect_to(NULL, 0);
     assert_int_equal(pa_call_open(call, AMPLE_MS, &why), 0);
     assert_int_equal(ping(), 0); /* so the manager has accepted */
