@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+int ctl_fail_call(const struct ctl *ctl, const struct pa_failure *why)
+{
+    char place[CTL_PLACE_BYTES];
+    pa_call_place(ctl->call, place, sizeof place);
+    return tool_fail_call(place, why);
+}
+
 bool ctl_is_here(const struct ctl *ctl)
 {
     return strcmp(ctl->host, "localhost") == 0 || strcmp(ctl->host, "::1") == 0 ||

@@ -37,7 +37,12 @@ int ctl_take_words(const struct tool_option *table, char **words, size_t max,
 /* The same for a sub-command that has no words but its options. */
 int ctl_take_options(const struct tool_option *table, char **words);
 
-/* ---------------------------------------------------------------- host -- */
+/* -------------------------------------------------------------- manager -- */
+
+enum { CTL_PLACE_BYTES = 300 }; /* of pa_call_place(): a host's name has 253 at most */
+
+/* EXIT_REFUSED if the manager refused, else EXIT_SYSTEM. */
+int ctl_fail_call(const struct ctl *ctl, const struct pa_failure *why);
 
 /* Whether the manager is on this host, by the name that it was given. */
 bool ctl_is_here(const struct ctl *ctl);

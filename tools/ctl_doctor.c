@@ -116,7 +116,10 @@ static void say_failure(struct ctl_doctor *doctor, const char *check,
                        "start DaqPortManager, which writes it anew, or delete it",
                        "the port file is stale: nobody listens on port %d, which it names",
                        doctor->portfile.port);
-    ctl_doctor_say(doctor, CTL_FAULT, check, advice, "%s: %s", doctor->ctl->host, why->text);
+    char place[CTL_PLACE_BYTES];
+    pa_call_place(doctor->ctl->call, place, sizeof place);
+    ctl_doctor_say(doctor, CTL_FAULT, check, advice, "%s: %s",
+                   why->error == PA_E_CONNECT ? place : doctor->ctl->host, why->text);
 }
 
 static void say_reached(struct ctl_doctor *doctor)

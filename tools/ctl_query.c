@@ -25,7 +25,7 @@ int ctl_list(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (pa_call_list(ctl->call, ctl->timeout_ms, &listing, &why) != 0)
-        return tool_fail_call(ctl->host, &why);
+        return ctl_fail_call(ctl, &why);
     report_listing(&report, &listing, false);
     pa_listing_deinit(&listing);
     return ctl->json ? report_print_json(&report) : report_print_table(&report, list_columns);
@@ -47,7 +47,7 @@ int ctl_find(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &why) != 0)
-        return tool_fail_call(ctl->host, &why);
+        return ctl_fail_call(ctl, &why);
     bool found = listing.count > 0;
     report_listing(&report, &listing, true);
     pa_listing_deinit(&listing);
@@ -64,7 +64,7 @@ int ctl_stats(struct ctl *ctl, char **words)
     if (code != EXIT_DONE)
         return code;
     if (pa_call_stats(ctl->call, ctl->timeout_ms, &stats, &why) != 0)
-        return tool_fail_call(ctl->host, &why);
+        return ctl_fail_call(ctl, &why);
     report_row(&report);
     report_number(&report, "protocol", (int64_t)stats.protocol);
     report_number(&report, "ports", (int64_t)stats.ports);
@@ -97,7 +97,7 @@ int ctl_ping(struct ctl *ctl, char **words)
         return code;
     int64_t begin_us = now_us();
     if (pa_call_ping(ctl->call, ctl->timeout_ms, &why) != 0)
-        return tool_fail_call(ctl->host, &why);
+        return ctl_fail_call(ctl, &why);
     report_row(&report);
     report_string(&report, "host", pa_call_host(ctl->call));
     report_number(&report, "port", pa_call_port(ctl->call));

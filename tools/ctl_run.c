@@ -122,7 +122,7 @@ static int allocate(struct run *run)
     keys.unique = run->unique;
     keys.wait_ms = (uint32_t)run->wait_ms;
     if (ask_ports(run, &keys, &grant, &why) != 0)
-        return tool_fail_call(run->ctl->host, &why);
+        return ctl_fail_call(run->ctl, &why);
     int code = grant.joined ? fail_joined(run, &grant) : EXIT_DONE;
     if (code == EXIT_DONE)
         run->launch.count = grant.count;
@@ -157,7 +157,7 @@ static int listen_once(struct run *run, const struct pa_keys *keys)
     int fd;
     if (pa_call_listen(run->ctl->call, run->name, keys, run->ctl->timeout_ms, &grant, &fd,
                        &why) != 0)
-        return tool_fail_call(run->ctl->host, &why);
+        return ctl_fail_call(run->ctl, &why);
     bool ok = add_fdname(run, grant.name);
     run->launch.ports[run->launch.count] = grant.port;
     run->launch.fds[run->launch.count++] = fd;

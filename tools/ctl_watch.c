@@ -140,11 +140,12 @@ static int wait_for_more(struct watch *watch)
 
 static void complain_lost(struct watch *watch, const struct pa_failure *why)
 {
-    char text[sizeof why->text + 256];
-    /* Only that text does not name the host by itself. */
+    char place[CTL_PLACE_BYTES];
+    char text[sizeof why->text + sizeof place + sizeof ": "];
+    /* Only that text does not name the place by itself. */
     bool is_bare = why->error == PA_E_CONNECT;
-    snprintf(text, sizeof text, "%.200s%s%s", is_bare ? watch->ctl->host : "",
-             is_bare ? ": " : "", why->text);
+    pa_call_place(watch->ctl->call, place, sizeof place);
+    snprintf(text, sizeof text, "%s%s%s", is_bare ? place : "", is_bare ? ": " : "", why->text);
     tool_complain("lost", text);
     watch->is_lost = true;
 }
@@ -209,7 +210,7 @@ int ctl_watch(struct ctl *ctl, char **words)
         return code;
     if (pa_follow_new(&watch.follow, ctl->host, ctl->port, name_pattern, user_pattern,
                       ctl->timeout_ms, &why) != 0)
-        return tool_fail_call(ctl->host, &why);
+        return ctl_fail_call(ctl, &why);
     code = follow(&watch);
     pa_follow_free(watch.follow);
     return code;

@@ -63,7 +63,7 @@ static void add_allocation(struct why *why, const struct pa_listing_entry *entry
     add_process(why, 0, NULL);
 }
 
-/* EXIT_DONE, or what tool_fail_call() gives. */
+/* EXIT_DONE, or what ctl_fail_call() gives. */
 static int ask_manager(struct ctl *ctl, struct why *why)
 {
     struct pa_keys keys = PA_KEYS_INIT;
@@ -72,7 +72,7 @@ static int ask_manager(struct ctl *ctl, struct why *why)
     struct pa_failure failure;
     keys.port = why->port;
     if (pa_call_find(ctl->call, &keys, ctl->timeout_ms, &listing, &failure) != 0)
-        return tool_fail_call(ctl->host, &failure);
+        return ctl_fail_call(ctl, &failure);
     if (listing.count > 0)
         add_allocation(why, &listing.entries[0]);
     pa_listing_deinit(&listing);

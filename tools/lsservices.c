@@ -169,10 +169,12 @@ static int list_services(const struct arguments *arguments)
     struct pa_call *call = pa_call_new(arguments->host, arguments->port);
     if (!call)
         return tool_fail_memory();
+    char place[300]; /* a host's name has 253 bytes at most */
+    pa_call_place(call, place, sizeof place);
     int r = pa_call_list(call, arguments->timeout_ms, &listing, &why);
     pa_call_free(call);
     if (r != 0)
-        return tool_fail_call(arguments->host, &why);
+        return tool_fail_call(place, &why);
     int code = select_users(&listing, arguments->user_pattern);
     if (code == EXIT_DONE)
         code = arguments->json ? print_json(&listing) : print_table(&listing);

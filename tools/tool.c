@@ -52,10 +52,10 @@ int tool_fail_memory(void)
     return EXIT_SYSTEM;
 }
 
-int tool_fail_call(const char *host, const struct pa_failure *why)
+int tool_fail_call(const char *place, const struct pa_failure *why)
 {
-    /* Only that text does not name the host by itself. */
-    tool_complain(why->error == PA_E_CONNECT ? host : NULL, why->text);
+    /* Only that text does not name the place by itself. */
+    tool_complain(why->error == PA_E_CONNECT ? place : NULL, why->text);
     return strcmp(pa_error_token(why->error), "REFUSED") == 0 ? EXIT_REFUSED : EXIT_SYSTEM;
 }
 

@@ -64,8 +64,8 @@ int tool_fail_usage(const char *complaint, const char *word);
 /* EXIT_SYSTEM. */
 int tool_fail_memory(void);
 
-/* A call to the manager on `host` failed. EXIT_REFUSED if that refused, else EXIT_SYSTEM. */
-int tool_fail_call(const char *host, const struct pa_failure *why);
+/* A call to the manager at `place` failed. EXIT_REFUSED if that refused, else EXIT_SYSTEM. */
+int tool_fail_call(const char *place, const struct pa_failure *why);
 
 /* --------------------------------------------------------------- output -- */
 

@@ -65,6 +65,13 @@ const char *pa_call_server(const struct pa_call *call, int *port)
     return call->host;
 }
 
+void pa_call_place(const struct pa_call *call, char *text, size_t size)
+{
+    struct pa_portfile place;
+    pa_ask_place(call, &place);
+    snprintf(text, size, "%s port %d", call->host, place.port);
+}
+
 void pa_call_close(struct pa_call *call)
 {
     call->in_use = pa_connection_free(call->in_use);

@@ -60,6 +60,10 @@ struct pa_call *pa_call_new(const char *host, int port);
  */
 const char *pa_call_server(const struct pa_call *call, int *port);
 
+/* Where the calls to come connect to, for a person: "HOST port N", cut where there is no room.
+ */
+void pa_call_place(const struct pa_call *call, char *text, size_t size);
+
 /* Closes the connection, which frees the ports it held, and the handle. NULL is legal; returns
  * NULL. */
 struct pa_call *pa_call_free(struct pa_call *call);

@@ -487,6 +487,21 @@ static void a_manager_without_room_is_not_taken_for_an_old_one(void **state)
     finish();
 }
 
+static void the_place_of_a_manager_is_told_before_it_answers(void **state)
+{
+    (void)state;
+    char place[64];
+    call = pa_call_new("db.test", 0);
+    pa_call_place(call, place, sizeof place); /* there is no port file */
+    assert_string_equal(place, "db.test port 30000");
+    assert_int_equal(pa_call_set_server(call, NULL, 7, &why), 0);
+    pa_call_place(call, place, sizeof place);
+    assert_string_equal(place, "localhost port 7");
+    pa_call_place(call, place, 10);
+    assert_string_equal(place, "localhost");
+    call = pa_call_free(call);
+}
+
 /* ---------------------------------------------------------------- memory -- */
 
 static void without_memory_a_new_manager_is_asked_in_vain(void **state)
@@ -567,6 +582,7 @@ int main(void)
         CASE(ports_of_an_old_manager_survive_hello),
         CASE(a_connection_kept_without_ports_is_replaced_after_hello),
         CASE(a_manager_without_room_is_not_taken_for_an_old_one),
+        CASE(the_place_of_a_manager_is_told_before_it_answers),
         CASE(without_memory_a_new_manager_is_asked_in_vain),
         CASE(without_memory_an_old_manager_is_asked_in_vain),
     };
