@@ -172,7 +172,7 @@ static int choose_highest_row(bool ready, unsigned count, unsigned *lowest)
     for (unsigned port = model.low; port <= model.high; ++port)
         fit[port] = ready ? stands_in(&model.ports.ready, port) : !model_at(port);
     for (unsigned port = model.high + 1, length = 0; port-- > model.low;) {
-        unsigned bad;
+        unsigned bad = port;
         length = fit[port] ? length + 1 : 0;
         if (length < count)
             continue;

@@ -68,22 +68,29 @@ static int tear_down(void **state)
     return rmdir(folder) == 0 && count_descriptors() == descriptors_before ? 0 : -1;
 }
 
-static int make_socket(int type, const char *at)
+static struct sockaddr_un address_of(const char *at)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t size = strlen(at) + 1;
+    assert_true(size <= sizeof address.sun_path);
+    memcpy(address.sun_path, at, size);
+    return address;
+}
+
+static int make_socket(int type, const char *at)
+{
+    struct sockaddr_un address = address_of(at);
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", at);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
 
 static int connect_now(int type, const char *at)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address = address_of(at);
     int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     assert_true(fd >= 0);
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", at);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
     close(fd);
