@@ -181,7 +181,7 @@ proc check::unit {} {
     variable source
     set ::env(CMOCKA_MESSAGE_OUTPUT) TAP
     foreach name $::env(PA_UNIT) {
-        suite $name tap [run $name]
+        suite $name tap [list {*}[with_options 1] {*}[run $name]]
     }
     foreach name $::env(PA_FUZZ) {
         set corpus [file join $source tests fuzz corpus [string range $name 5 end]]
