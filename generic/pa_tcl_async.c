@@ -192,6 +192,11 @@ int pa_tcl_async_start(struct pa_tcl_jobs *jobs, struct pa_tcl_errand *errand,
         pa_tcl_errand_free(errand);
         return TCL_ERROR;
     }
+    if (pa_tcl_jobs_check(jobs) != TCL_OK) {
+        pa_tcl_reply_drop(&reply);
+        pa_tcl_errand_free(errand);
+        return TCL_ERROR;
+    }
     struct async *async = (void *)Tcl_Alloc(sizeof *async);
     *async = (struct async){.owner = jobs, .errand = errand, .reply = reply};
     pa_tcl_job_begin(jobs, &async->job, pa_tcl_job_async, end);

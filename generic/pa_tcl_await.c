@@ -244,6 +244,8 @@ static int begin(struct await *await, struct pa_tcl_jobs *jobs,
     int code =
         is_told ? pa_tcl_reply_init(&await->reply, jobs->interp, &await->switches) : TCL_OK;
     if (code == TCL_OK)
+        code = pa_tcl_jobs_check(jobs);
+    if (code == TCL_OK)
         code = follow_service(await, server);
     if (code != TCL_OK) {
         free_await(await);

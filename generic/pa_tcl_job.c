@@ -9,6 +9,13 @@
 const char pa_tcl_job_async[] = "async";
 const char pa_tcl_job_watch[] = "watch";
 
+int pa_tcl_jobs_check(const struct pa_tcl_jobs *jobs)
+{
+    return jobs->are_over ? pa_tcl_error_usage(
+                                jobs->interp, Tcl_NewStringObj("the allocator was deleted", -1))
+                          : TCL_OK;
+}
+
 void pa_tcl_job_begin(struct pa_tcl_jobs *jobs, struct pa_tcl_job *job, const char *kind,
                       pa_tcl_job_end *end)
 {
@@ -56,6 +63,7 @@ int pa_tcl_jobs_end(struct pa_tcl_jobs *jobs, const char *kind, Tcl_Obj *token)
 
 void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
 {
+    jobs->are_over = true;
     while (jobs->first)
         end(jobs->first);
     pa_tcl_spare_keep(&jobs->spare, NULL);

@@ -11,6 +11,8 @@
 #include "pa_tcl_home.h"
 #include "pa_tcl_spare.h"
 
+#include <stdbool.h>
+
 struct pa_tcl_job;
 
 /* Breaks the job off and frees it; it is not in the list any more. Nobody is told. */
@@ -31,11 +33,18 @@ struct pa_tcl_jobs {
     struct pa_call *call;     /* the allocator's: takes over the ports that are granted */
     struct pa_tcl_job *first; /* the youngest */
     struct pa_tcl_spare spare;
+    bool are_over; /* the allocator is deleted: none begins any more */
 };
 
 /* The kinds. */
 extern const char pa_tcl_job_async[]; /* ends with an answer */
 extern const char pa_tcl_job_watch[]; /* goes on */
+
+/*
+ * Whether a job may begin. TCL_OK; TCL_ERROR with a message: the allocator was deleted
+ * while the words of the method were read, as by the trace of a variable.
+ */
+int pa_tcl_jobs_check(const struct pa_tcl_jobs *jobs);
 
 /* Puts the job into the list, with a token that no other of the interpreter has had. */
 void pa_tcl_job_begin(struct pa_tcl_jobs *jobs, struct pa_tcl_job *job, const char *kind,
@@ -50,7 +59,7 @@ void pa_tcl_job_leave(struct pa_tcl_job *job);
  */
 int pa_tcl_jobs_end(struct pa_tcl_jobs *jobs, const char *kind, Tcl_Obj *token);
 
-/* Ends all, and lets go of the spare connection. */
+/* Ends all, lets go of the spare connection, and has no job begin any more. */
 void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs);
 
 /* Whom an allocator asks, and how long. */
