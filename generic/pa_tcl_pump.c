@@ -8,9 +8,11 @@
  * the loop looks at no other source while there are events, that is done only if it
  * has looked within the last turn.
  *
- * A timer of 0 ms is the turn of the rota: libtcl looks at all sources of events
- * before it runs one. A pump of its own timer each would not do, since libtcl runs
- * all that are due in one go.
+ * A timer is the turn of the rota: libtcl looks at all sources of events before it
+ * runs one. A pump of its own timer each would not do, since libtcl runs all that are
+ * due in one go. What a program does when it is idle, as Tk draws, comes only when no
+ * event is left. Once a turn is spent, the next one therefore comes behind that; or
+ * after as long a time, when the others never leave the program idle.
  */
 
 #include "pa_tcl_pump.h"
@@ -31,11 +33,56 @@ static _Thread_local struct {
     int64_t began_ns;         /* the step that runs; 0: none */
     int64_t looked_ns;        /* when the loop last looked at all sources of events */
     int nudges;               /* events queued */
+    bool is_queued;           /* an event that is the turn, since nobody else had any */
 } rota;
 
 /* ----------------------------------------------------------------- rota -- */
 
+bool pa_tcl_pump_is_spent(void)
+{
+    int64_t running_ns = rota.began_ns != 0 ? pa_socket_now_ns() - rota.began_ns : 0;
+    return rota.spent_ns + running_ns >= turn_ns;
+}
+
 static void take_turn(void *unused);
+
+static int others_were_idle(Tcl_Event *event, int flags)
+{
+    (void)event;
+    if (!(flags & TCL_TIMER_EVENTS))
+        return 0;
+    rota.is_queued = false;
+    if (rota.timer)
+        take_turn(NULL);
+    return 1;
+}
+
+/* All others have had their turn. An event runs the steps: `update idletasks` runs none. */
+static void at_idle(void *unused)
+{
+    (void)unused;
+    if (rota.is_queued)
+        return;
+    Tcl_Event *event = (void *)Tcl_Alloc(sizeof *event);
+    *event = (Tcl_Event){.proc = others_were_idle};
+    Tcl_QueueEvent(event, TCL_QUEUE_TAIL);
+    rota.is_queued = true;
+}
+
+static void arm(void)
+{
+    bool is_spent = pa_tcl_pump_is_spent();
+    rota.timer = Tcl_CreateTimerHandler(is_spent ? PA_TCL_TURN_MS : 0, take_turn, NULL);
+    if (is_spent)
+        Tcl_DoWhenIdle(at_idle, NULL);
+}
+
+static void disarm(void)
+{
+    Tcl_DeleteTimerHandler(rota.timer);
+    rota.timer = NULL;
+    Tcl_CancelIdleCall(at_idle, NULL);
+}
 
 static void join(struct pa_tcl_pump *pump)
 {
@@ -46,7 +93,7 @@ static void join(struct pa_tcl_pump *pump)
     *rota.end = pump;
     rota.end = &pump->next;
     if (!rota.timer)
-        rota.timer = Tcl_CreateTimerHandler(0, take_turn, NULL);
+        arm();
 }
 
 static void leave(struct pa_tcl_pump *pump)
@@ -59,16 +106,8 @@ static void leave(struct pa_tcl_pump *pump)
     else
         rota.end = pump->link;
     pump->link = NULL;
-    if (rota.first || !rota.timer)
-        return;
-    Tcl_DeleteTimerHandler(rota.timer);
-    rota.timer = NULL;
-}
-
-bool pa_tcl_pump_is_spent(void)
-{
-    int64_t running_ns = rota.began_ns != 0 ? pa_socket_now_ns() - rota.began_ns : 0;
-    return rota.spent_ns + running_ns >= turn_ns;
+    if (!rota.first && rota.timer)
+        disarm();
 }
 
 /* Runs a step, which may run an event loop of its own, and so others within. */
@@ -85,7 +124,7 @@ static void take_turn(void *unused)
 {
     (void)unused;
     int64_t outer_ns = rota.began_ns; /* of a step that runs this event loop */
-    rota.timer = NULL;
+    disarm();
     rota.spent_ns = 0;
     rota.began_ns = 0;
     rota.looked_ns = pa_socket_now_ns();
@@ -95,8 +134,10 @@ static void take_turn(void *unused)
         run_step(pump);
     }
     rota.began_ns = outer_ns;
-    if (rota.first && !rota.timer)
-        rota.timer = Tcl_CreateTimerHandler(0, take_turn, NULL);
+    if (!rota.first)
+        return;
+    disarm(); /* of who has joined meanwhile, when it was not spent */
+    arm();
 }
 
 /* ---------------------------------------------------------------- pumps -- */
