@@ -4,10 +4,15 @@
 
 #include "pa_tcl_error.h"
 
-#include <string.h>
-
 const char pa_tcl_job_async[] = "async";
 const char pa_tcl_job_watch[] = "watch";
+
+void pa_tcl_jobs_init(struct pa_tcl_jobs *jobs, Tcl_Interp *interp, struct pa_tcl_home *home,
+                      struct pa_call *call)
+{
+    *jobs = (struct pa_tcl_jobs){.interp = interp, .home = home, .call = call};
+    Tcl_InitHashTable(&jobs->by_token, TCL_STRING_KEYS);
+}
 
 int pa_tcl_jobs_check(const struct pa_tcl_jobs *jobs)
 {
@@ -27,6 +32,9 @@ void pa_tcl_job_begin(struct pa_tcl_jobs *jobs, struct pa_tcl_job *job, const ch
         .end = end,
     };
     Tcl_IncrRefCount(job->token);
+    int is_new;
+    job->entry = Tcl_CreateHashEntry(&jobs->by_token, Tcl_GetString(job->token), &is_new);
+    Tcl_SetHashValue(job->entry, job);
     if (job->next)
         job->next->link = &job->next;
     jobs->first = job;
@@ -40,6 +48,7 @@ void pa_tcl_job_leave(struct pa_tcl_job *job)
     if (job->next)
         job->next->link = job->link;
     job->link = NULL;
+    Tcl_DeleteHashEntry(job->entry);
     Tcl_DecrRefCount(job->token);
 }
 
@@ -52,13 +61,12 @@ static void end(struct pa_tcl_job *job)
 int pa_tcl_jobs_end(struct pa_tcl_jobs *jobs, const char *kind, Tcl_Obj *token)
 {
     const char *text = Tcl_GetString(token);
-    for (struct pa_tcl_job *job = jobs->first; job; job = job->next) {
-        if (job->kind != kind || strcmp(Tcl_GetString(job->token), text) != 0)
-            continue;
-        end(job);
-        return TCL_OK;
-    }
-    return pa_tcl_error_usage(jobs->interp, Tcl_ObjPrintf("unknown token \"%s\"", text));
+    Tcl_HashEntry *entry = Tcl_FindHashEntry(&jobs->by_token, text);
+    struct pa_tcl_job *job = entry ? Tcl_GetHashValue(entry) : NULL;
+    if (!job || job->kind != kind)
+        return pa_tcl_error_usage(jobs->interp, Tcl_ObjPrintf("unknown token \"%s\"", text));
+    end(job);
+    return TCL_OK;
 }
 
 void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
@@ -66,5 +74,6 @@ void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
     jobs->are_over = true;
     while (jobs->first)
         end(jobs->first);
+    Tcl_DeleteHashTable(&jobs->by_token);
     pa_tcl_spare_keep(&jobs->spare, NULL);
 }

@@ -23,6 +23,7 @@ struct pa_tcl_job {
     struct pa_tcl_job *next;
     struct pa_tcl_job **link; /* what points here; NULL: not in a list */
     Tcl_Obj *token;           /* owned */
+    Tcl_HashEntry *entry;     /* of that */
     const char *kind;         /* the token's first part */
     pa_tcl_job_end *end;
 };
@@ -32,6 +33,7 @@ struct pa_tcl_jobs {
     struct pa_tcl_home *home; /* the allocator's reference */
     struct pa_call *call;     /* the allocator's: takes over the ports that are granted */
     struct pa_tcl_job *first; /* the youngest */
+    Tcl_HashTable by_token;
     struct pa_tcl_spare spare;
     bool are_over; /* the allocator is deleted: none begins any more */
 };
@@ -39,6 +41,10 @@ struct pa_tcl_jobs {
 /* The kinds. */
 extern const char pa_tcl_job_async[]; /* ends with an answer */
 extern const char pa_tcl_job_watch[]; /* goes on */
+
+/* Nothing is under way. What is pointed to is the allocator's and stays so. */
+void pa_tcl_jobs_init(struct pa_tcl_jobs *jobs, Tcl_Interp *interp, struct pa_tcl_home *home,
+                      struct pa_call *call);
 
 /*
  * Whether a job may begin. TCL_OK; TCL_ERROR with a message: the allocator was deleted

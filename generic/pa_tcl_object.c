@@ -556,8 +556,7 @@ int pa_tcl_object_new(Tcl_Interp *interp, struct pa_tcl_home *home, const char *
     *object = (struct pa_tcl_object){.references = 1, .home = pa_tcl_home_ref(home)};
     pa_tcl_options_init(&object->options);
     object->call = pa_call_new(NULL, 0);
-    object->jobs =
-        (struct pa_tcl_jobs){.interp = interp, .home = object->home, .call = object->call};
+    pa_tcl_jobs_init(&object->jobs, interp, object->home, object->call);
     if (object->call)
         pa_call_set_hold(object->call, true);
     int code = object->call ? configure(object, interp, count, words) : report_memory(interp);

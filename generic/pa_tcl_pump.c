@@ -3,10 +3,11 @@
  *
  * Up to Tcl 8.6 a thread of its own waits for descriptors, and each turn of the loop
  * that waits takes longer than a manager of this host needs to answer. A brisk pump
- * therefore queues an event that looks at the descriptor by itself before the loop
- * would wait, and stays for NUDGE_NS if nobody else has anything to look at. Since
+ * therefore has an event look at the descriptor by itself before the loop
+ * would wait, and stay for NUDGE_NS if nobody else has anything to look at. Since
  * the loop looks at no other source while there are events, that is done only if it
- * has looked within the last turn.
+ * has looked within the last turn. One event is queued for all who are nudged, since
+ * libtcl would search its queue for those of a pump that is stopped.
  *
  * A timer is the turn of the rota: libtcl looks at all sources of events before it
  * runs one. A pump of its own timer each would not do, since libtcl runs all that are
@@ -24,16 +25,21 @@ enum { NUDGE_NS = 200000 };
 
 static const int64_t turn_ns = PA_TCL_TURN_MS * INT64_C(1000000);
 
+struct pa_tcl_line {
+    struct pa_tcl_pump *first;
+    struct pa_tcl_pump **end; /* of use while there is a first */
+};
+
 /* Of the thread. */
 static _Thread_local struct {
-    struct pa_tcl_pump *first;
-    struct pa_tcl_pump **end; /* NULL: not used yet */
-    Tcl_TimerToken timer;     /* set while somebody is in line */
-    int64_t spent_ns;         /* by steps, since the rota's turn came last */
-    int64_t began_ns;         /* the step that runs; 0: none */
-    int64_t looked_ns;        /* when the loop last looked at all sources of events */
-    int nudges;               /* events queued */
-    bool is_queued;           /* an event that is the turn, since nobody else had any */
+    struct pa_tcl_line line;
+    struct pa_tcl_line nudged; /* to be looked at, by an event that is queued */
+    Tcl_TimerToken timer;      /* set while somebody is in line */
+    int64_t spent_ns;          /* by steps, since the rota's turn came last */
+    int64_t began_ns;          /* the step that runs; 0: none */
+    int64_t looked_ns;         /* when the loop last looked at all sources of events */
+    bool is_queued;            /* an event that is the turn, since nobody else had any */
+    bool is_nudging;           /* an event that looks at the first who is nudged */
 } rota;
 
 /* ----------------------------------------------------------------- rota -- */
@@ -84,30 +90,36 @@ static void disarm(void)
     Tcl_CancelIdleCall(at_idle, NULL);
 }
 
-static void join(struct pa_tcl_pump *pump)
+static void stand(struct pa_tcl_pump *pump, struct pa_tcl_line *line)
 {
-    if (!rota.first)
-        rota.end = &rota.first;
+    if (!line->first)
+        line->end = &line->first;
+    pump->line = line;
     pump->next = NULL;
-    pump->link = rota.end;
-    *rota.end = pump;
-    rota.end = &pump->next;
-    if (!rota.timer)
-        arm();
+    pump->link = line->end;
+    *line->end = pump;
+    line->end = &pump->next;
 }
 
 static void leave(struct pa_tcl_pump *pump)
 {
-    if (!pump->link)
+    if (!pump->line)
         return;
     *pump->link = pump->next;
     if (pump->next)
         pump->next->link = pump->link;
     else
-        rota.end = pump->link;
-    pump->link = NULL;
-    if (!rota.first && rota.timer)
+        pump->line->end = pump->link;
+    pump->line = NULL;
+    if (!rota.line.first && rota.timer)
         disarm();
+}
+
+static void join(struct pa_tcl_pump *pump)
+{
+    stand(pump, &rota.line);
+    if (!rota.timer)
+        arm();
 }
 
 /* Runs a step, which may run an event loop of its own, and so others within. */
@@ -128,13 +140,13 @@ static void take_turn(void *unused)
     rota.spent_ns = 0;
     rota.began_ns = 0;
     rota.looked_ns = pa_socket_now_ns();
-    while (rota.first && !pa_tcl_pump_is_spent()) {
-        struct pa_tcl_pump *pump = rota.first;
+    while (rota.line.first && !pa_tcl_pump_is_spent()) {
+        struct pa_tcl_pump *pump = rota.line.first;
         leave(pump);
         run_step(pump);
     }
     rota.began_ns = outer_ns;
-    if (!rota.first)
+    if (!rota.line.first)
         return;
     disarm(); /* of who has joined meanwhile, when it was not spent */
     arm();
@@ -147,11 +159,6 @@ void pa_tcl_pump_init(struct pa_tcl_pump *pump, void (*step)(void *data), void *
     *pump = (struct pa_tcl_pump){.step = step, .data = data, .fd = -1};
 }
 
-struct nudge {
-    Tcl_Event event;
-    struct pa_tcl_pump *pump;
-};
-
 static void run(struct pa_tcl_pump *pump);
 
 static int mask_of(short events)
@@ -163,17 +170,23 @@ static int mask_of(short events)
 static bool has_come(const struct pa_tcl_pump *pump)
 {
     struct pollfd fd = {.fd = pump->fd, .events = pump->events};
-    const struct timespec patience = {.tv_nsec = rota.nudges == 0 ? NUDGE_NS : 0};
+    const struct timespec patience = {.tv_nsec = !rota.nudged.first ? NUDGE_NS : 0};
     return pump->fd < 0 || ppoll(&fd, 1, &patience, NULL) > 0;
 }
 
+static void queue_look(void);
+
 static int look(Tcl_Event *event, int flags)
 {
-    struct pa_tcl_pump *pump = ((struct nudge *)event)->pump;
+    (void)event;
+    struct pa_tcl_pump *pump = rota.nudged.first;
     if (!(flags & TCL_FILE_EVENTS))
         return 0;
-    pump->nudging = false;
-    rota.nudges -= 1;
+    rota.is_nudging = false;
+    if (!pump)
+        return 1;
+    leave(pump);
+    queue_look();
     bool others_wait = pa_socket_now_ns() - rota.looked_ns >= turn_ns;
     if (!others_wait && has_come(pump))
         run(pump);
@@ -182,34 +195,25 @@ static int look(Tcl_Event *event, int flags)
     return 1;
 }
 
-static void queue_nudge(struct pa_tcl_pump *pump)
+static void queue_look(void)
 {
-    struct nudge *nudge = (void *)Tcl_Alloc(sizeof *nudge);
-    *nudge = (struct nudge){.event = {.proc = look}, .pump = pump};
-    Tcl_QueueEvent(&nudge->event, TCL_QUEUE_TAIL);
-    pump->nudging = true;
-    rota.nudges += 1;
-}
-
-/* One that is being handled has no procedure in the queue any more. */
-static int is_nudge_of(Tcl_Event *event, ClientData pump)
-{
-    return event->proc == look && ((struct nudge *)event)->pump == pump;
-}
-
-static void cancel_nudge(struct pa_tcl_pump *pump)
-{
-    if (!pump->nudging)
+    if (rota.is_nudging || !rota.nudged.first)
         return;
-    Tcl_DeleteEvents(is_nudge_of, pump);
-    pump->nudging = false;
-    rota.nudges -= 1;
+    Tcl_Event *event = (void *)Tcl_Alloc(sizeof *event);
+    *event = (Tcl_Event){.proc = look};
+    Tcl_QueueEvent(event, TCL_QUEUE_TAIL);
+    rota.is_nudging = true;
+}
+
+static void nudge(struct pa_tcl_pump *pump)
+{
+    stand(pump, &rota.nudged);
+    queue_look();
 }
 
 void pa_tcl_pump_stop(struct pa_tcl_pump *pump)
 {
     leave(pump);
-    cancel_nudge(pump);
     if (pump->fd >= 0)
         Tcl_DeleteFileHandler(pump->fd);
     pump->fd = -1;
@@ -248,7 +252,7 @@ void pa_tcl_pump_soon(struct pa_tcl_pump *pump)
 
 void pa_tcl_pump_next(struct pa_tcl_pump *pump)
 {
-    queue_nudge(pump);
+    nudge(pump);
 }
 
 /* Up to 8.6 the notifier has select(2), and writes where there is no room for more. */
@@ -273,6 +277,6 @@ bool pa_tcl_pump_wait(struct pa_tcl_pump *pump, const struct pa_wait *wait)
     pump->events = wait->events;
     Tcl_CreateFileHandler(wait->fd, mask_of(wait->events), ready, pump);
     if (pump->brisk)
-        queue_nudge(pump);
+        nudge(pump);
     return true;
 }

@@ -18,16 +18,18 @@
 /* A person sees a turn of 16 ms, a picture at 60 a second; this leaves time for the rest. */
 enum { PA_TCL_TURN_MS = 4 };
 
+struct pa_tcl_line; /* of pumps: the rota, or those that may have what they wait for */
+
 struct pa_tcl_pump {
     void (*step)(void *data); /* may free the pump */
     void *data;
     int fd;       /* with a handler; -1: none */
     short events; /* as of poll(2), that are waited for on it */
     bool brisk;   /* what it waits for is likely to come within a moment */
-    bool nudging; /* an event is queued that looks whether it has come */
     Tcl_TimerToken timer;
-    struct pa_tcl_pump *next;  /* in the rota */
-    struct pa_tcl_pump **link; /* what points here; NULL: not in the rota */
+    struct pa_tcl_line *line;  /* where it stands; NULL: nowhere */
+    struct pa_tcl_pump *next;  /* behind it there */
+    struct pa_tcl_pump **link; /* what points here */
 };
 
 /* Nothing is waited for yet. */
