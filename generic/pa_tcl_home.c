@@ -11,8 +11,9 @@ struct pa_tcl_kept {
     struct pa_call *call; /* owned; holds ports */
 };
 
-static void release_kept(struct pa_tcl_home *home)
+void pa_tcl_home_release(struct pa_tcl_home *home)
 {
+    home->gone = true;
     while (home->kept) {
         struct pa_tcl_kept *kept = home->kept;
         home->kept = kept->next;
@@ -26,8 +27,9 @@ static void interp_deleted(void *data, Tcl_Interp *interp)
 {
     (void)interp;
     struct pa_tcl_home *home = data;
-    home->gone = true;
-    release_kept(home);
+    if (home->thread_ends)
+        Tcl_DeleteThreadExitHandler(home->thread_ends, home);
+    pa_tcl_home_release(home);
     pa_tcl_home_unref(home);
 }
 
@@ -54,8 +56,16 @@ void pa_tcl_home_unref(struct pa_tcl_home *home)
     if (--home->references > 0)
         return;
     assert(!home->first); /* each allocator holds a reference */
-    assert(!home->kept);  /* interp_deleted() released them and none is kept after it */
+    assert(!home->kept);  /* they were released, and none is kept after that */
     Tcl_Free((void *)home);
+}
+
+void pa_tcl_home_at_thread_end(struct pa_tcl_home *home, Tcl_ExitProc *thread_ends)
+{
+    if (home->thread_ends)
+        return;
+    home->thread_ends = thread_ends;
+    Tcl_CreateThreadExitHandler(thread_ends, home);
 }
 
 void pa_tcl_home_keep(struct pa_tcl_home *home, struct pa_call *call)

@@ -28,6 +28,7 @@ struct pa_tcl_home {
     unsigned long last_auto;     /* last number that %AUTO% became */
     unsigned long last_token;    /* last number of an operation under way */
     bool gone;                   /* the interpreter is deleted: nothing is kept any more */
+    Tcl_ExitProc *thread_ends;   /* is called then with the home, or NULL */
 };
 
 /* The home of the interpreter, made at the first call. The interpreter owns it. */
@@ -35,6 +36,15 @@ struct pa_tcl_home *pa_tcl_home_get(Tcl_Interp *interp);
 
 struct pa_tcl_home *pa_tcl_home_ref(struct pa_tcl_home *home);
 void pa_tcl_home_unref(struct pa_tcl_home *home);
+
+/*
+ * Has `thread_ends` called with the home if the thread ends before the interpreter is
+ * deleted, as `thread::exit` makes it: then nobody deletes that any more.
+ */
+void pa_tcl_home_at_thread_end(struct pa_tcl_home *home, Tcl_ExitProc *thread_ends);
+
+/* Lets go of all that is kept, and keeps nothing any more. */
+void pa_tcl_home_release(struct pa_tcl_home *home);
 
 /*
  * Takes over a call whose allocator is gone: keeps it until the interpreter is

@@ -75,5 +75,6 @@ void pa_tcl_jobs_end_all(struct pa_tcl_jobs *jobs)
     while (jobs->first)
         end(jobs->first);
     Tcl_DeleteHashTable(&jobs->by_token);
+    Tcl_InitHashTable(&jobs->by_token, TCL_STRING_KEYS); /* all may be ended twice */
     pa_tcl_spare_keep(&jobs->spare, NULL);
 }

@@ -580,6 +580,16 @@ void pa_tcl_object_delete_all(Tcl_Interp *interp, struct pa_tcl_home *home)
     }
 }
 
+void pa_tcl_object_end_all(void *data)
+{
+    struct pa_tcl_home *home = data;
+    for (struct pa_tcl_object *object = home->first; object; object = object->next) {
+        pa_tcl_jobs_end_all(&object->jobs);
+        object->call = pa_call_free(object->call);
+    }
+    pa_tcl_home_release(home);
+}
+
 int pa_tcl_object_names(const struct pa_tcl_home *home, Tcl_Interp *interp, int objc,
                         Tcl_Obj *const objv[])
 {

@@ -22,6 +22,12 @@ int pa_tcl_object_new(Tcl_Interp *interp, struct pa_tcl_home *home, const char *
 /* Deletes the allocators there are now; not those that a delete trace makes meanwhile. */
 void pa_tcl_object_delete_all(Tcl_Interp *interp, struct pa_tcl_home *home);
 
+/*
+ * For the end of the thread: ends what all allocators have under way, and closes
+ * their connections. None of the home (`data`) is used any more.
+ */
+void pa_tcl_object_end_all(void *data);
+
 /* The sub-command `info instances ?pattern?`: full names, the oldest first. Returns TCL_OK. */
 int pa_tcl_object_names(const struct pa_tcl_home *home, Tcl_Interp *interp, int objc,
                         Tcl_Obj *const objv[]);

@@ -218,6 +218,7 @@ static void command_deleted(void *data)
 void pa_tcl_type_create(Tcl_Interp *interp)
 {
     struct pa_tcl_home *home = pa_tcl_home_ref(pa_tcl_home_get(interp));
+    pa_tcl_home_at_thread_end(home, pa_tcl_object_end_all);
     home->type_command =
         Tcl_CreateObjCommand(interp, PA_TCL_TYPE_NAME, type_command, home, command_deleted);
     if (!home->type_command)
