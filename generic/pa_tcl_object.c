@@ -353,8 +353,7 @@ static int method_unwatch(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *con
 {
     (void)interp;
     (void)objc;
-    struct pa_tcl_object *object = self;
-    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_watch, objv[2]);
+    return pa_tcl_jobs_end(&((struct pa_tcl_object *)self)->jobs, pa_tcl_job_watch, objv[2]);
 }
 
 static int method_wait(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *const objv[])
@@ -377,8 +376,7 @@ static int method_cancel(void *self, Tcl_Interp *interp, int objc, Tcl_Obj *cons
 {
     (void)interp;
     (void)objc;
-    struct pa_tcl_object *object = self;
-    return pa_tcl_jobs_end(&object->jobs, pa_tcl_job_async, objv[2]);
+    return pa_tcl_jobs_end(&((struct pa_tcl_object *)self)->jobs, pa_tcl_job_async, objv[2]);
 }
 
 /* ----------------------------------------------------------- connection -- */
