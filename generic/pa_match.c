@@ -7,22 +7,6 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Takes a character at *at, which is not at the end of its string. */
-static uint32_t take(const char **at)
-{
-    const unsigned char *bytes = (const unsigned char *)*at;
-    size_t length = pa_text_sequence(*at, strnlen(*at, 4));
-    if (length < 2) {
-        ++*at;
-        return bytes[0];
-    }
-    uint32_t character = bytes[0] & (0x7Fu >> length);
-    for (size_t i = 1; i < length; ++i)
-        character = character << 6 | (bytes[i] & 0x3Fu);
-    *at += length;
-    return character;
-}
-
 /*
  * Whether a set has the character; *pattern is behind its `[` and comes out
  * behind its `]`, or at the end of a pattern that has none. As in Tcl a `]` ends
@@ -33,13 +17,13 @@ static bool take_set(const char **pattern, uint32_t character)
 {
     bool found = false;
     while (**pattern && **pattern != ']') {
-        uint32_t low = take(pattern);
+        uint32_t low = pa_text_take(pattern);
         uint32_t high = low;
         if (**pattern == '-') {
             ++*pattern;
             if (!**pattern)
                 return found;
-            high = take(pattern);
+            high = pa_text_take(pattern);
         }
         found = found || (low <= character && character <= high) ||
                 (high <= character && character <= low);
@@ -52,8 +36,8 @@ static bool take_set(const char **pattern, uint32_t character)
 /* Whether the element at *pattern, which is no star, matches the character at *text. */
 static bool take_one(const char **pattern, const char **text)
 {
-    uint32_t character = take(text);
-    uint32_t element = take(pattern);
+    uint32_t character = pa_text_take(text);
+    uint32_t element = pa_text_take(pattern);
     if (element == '?')
         return true;
     if (element == '[')
@@ -61,7 +45,7 @@ static bool take_one(const char **pattern, const char **text)
     if (element == '\\') {
         if (!**pattern)
             return false;
-        element = take(pattern);
+        element = pa_text_take(pattern);
     }
     return element == character;
 }
@@ -77,7 +61,7 @@ bool pa_match(const char *pattern, const char *text)
         } else if (!*pattern || !take_one(&pattern, &text)) {
             if (!behind_star)
                 return false;
-            take(&retry);
+            pa_text_take(&retry);
             pattern = behind_star;
             text = retry;
         }

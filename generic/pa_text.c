@@ -57,6 +57,21 @@ size_t pa_text_sequence(const char *text, size_t size)
     return length;
 }
 
+uint32_t pa_text_take(const char **at)
+{
+    const unsigned char *bytes = (const unsigned char *)*at;
+    size_t length = bytes[0] < 0x80u ? 1 : pa_text_sequence(*at, strnlen(*at, 4));
+    if (length < 2) {
+        ++*at;
+        return bytes[0];
+    }
+    uint32_t character = bytes[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; ++i)
+        character = character << 6 | (bytes[i] & 0x3Fu);
+    *at += length;
+    return character;
+}
+
 /* How many bytes from the start of `text` are plain ASCII. */
 static size_t ascii_prefix(const char *text, size_t size)
 {

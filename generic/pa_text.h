@@ -20,6 +20,12 @@
 size_t pa_text_sequence(const char *text, size_t size);
 
 /*
+ * Takes the character at *at, which is not at the end of its string: its code
+ * point, with *at behind it. A byte that is no UTF-8 is a character by itself.
+ */
+uint32_t pa_text_take(const char **at);
+
+/*
  * Appends `size` bytes as UTF-8: valid sequences as they are, any other byte
  * as the Latin-1 character it would be, which is what a Tcl channel reads.
  * 0 or -ENOMEM.
