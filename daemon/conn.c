@@ -273,7 +273,9 @@ static enum outcome take_steps(struct conn *conn, const char **cursor, const cha
             break;
         if (is_full(conn) && conn_send(conn, &conns->reply, NULL) < 0)
             return OUTCOME_BROKEN;
-        outcome = is_full(conn) ? OUTCOME_FULL : take_step(conn, cursor, end);
+        /* A request that was begun is finished: what makes room waits for further ones only. */
+        outcome = is_full(conn) && !conn->session.suspended ? OUTCOME_FULL
+                                                            : take_step(conn, cursor, end);
     }
     if (outcome != OUTCOME_BROKEN && conn_send(conn, &conns->reply, NULL) < 0)
         outcome = OUTCOME_BROKEN;
@@ -360,7 +362,8 @@ static void settle(struct conn *conn, enum outcome outcome, const char *rest, si
         conn_quieten(conn);
     if (outcome == OUTCOME_WAIT)
         return;
-    if (conn->backlog.size == 0) {
+    /* What a suspended request waited for may be there when the turn is over. */
+    if (conn->backlog.size == 0 && !conn->session.suspended) {
         if (conn->at_end)
             finish_end(conn);
     } else if (outcome == OUTCOME_FULL) {
