@@ -7,7 +7,8 @@
  *
  * What can go wrong, and what is done:
  * - The client sends more requests at once than REQUESTS_PER_TURN: the rest is
- *   kept, reading stops, and the others have their turn first.
+ *   kept, reading stops, and the others have their turn first; likewise when
+ *   what it asks for takes longer than TURN_MAX_NS.
  * - The client does not read: when unsent_max_bytes wait for it, none of its
  *   further requests is read until half of that has gone. The kernel gives the
  *   connection up when the client's window stays shut (TCP_USER_TIMEOUT), unless
@@ -39,6 +40,7 @@
 enum {
     READ_BYTES = 64 * 1024,  /* one read; a stream's usual piece in libuv */
     REQUESTS_PER_TURN = 64,  /* about a millisecond when each is an allocation */
+    TURN_MAX_NS = 2000000,   /* after that none is begun in the turn, however few there were */
     RELEASES_PER_TURN = 512, /* likewise */
     SHORT_BYTES = 512,       /* of a listing; a write that waits takes about half of that */
     ENDING_MS = 2000,        /* for the client to take its last answer */
@@ -264,12 +266,13 @@ static enum outcome take_steps(struct conn *conn, const char **cursor, const cha
     struct conns *conns = conn->conns;
     enum outcome outcome = OUTCOME_TURN;
     bool due = conns->waiters.due;
+    uint64_t until_ns = uv_hrtime() + TURN_MAX_NS;
     conns->world.now_ms = conns_now_ms(conns);
     conns->world.stats.connections = conns->open_count;
     conns->world.stats.waiting = conns->waiters.count;
     conns->reply.size = 0;
     for (int i = 0; i < REQUESTS_PER_TURN && outcome == OUTCOME_TURN; ++i) {
-        if (conns->waiters.due && !due)
+        if ((conns->waiters.due && !due) || (i > 0 && uv_hrtime() > until_ns))
             break;
         if (is_full(conn) && conn_send(conn, &conns->reply, NULL) < 0)
             return OUTCOME_BROKEN;
